@@ -1,0 +1,178 @@
+/**
+ * The snapshot: everything one sidecar knows, compiled by the control plane, immutable, and kept in the state folder as
+ * `snapshot.json`. Only plain JSON; durations are milliseconds; references between its parts always resolve.
+ */
+
+export const SNAPSHOT_FORMAT = 1;
+
+/**
+ * What an app port speaks. `http`: HTTP/1.1, and HTTP/2 without TLS for gRPC content types; `http2` and `grpc`: HTTP/2
+ * without TLS (prior knowledge). The rest are as in a Kubernetes Service's `appProtocol`.
+ */
+export const APP_PROTOCOLS = ['http', 'http2', 'grpc', 'thrift', 'hessian', 'tcp'] as const;
+export type AppProtocol = (typeof APP_PROTOCOLS)[number];
+
+export interface Snapshot {
+  readonly format: typeof SNAPSHOT_FORMAT;
+  /** Changes with routes and policies. */
+  readonly configVersion: string;
+  /** Changes with endpoints alone. */
+  readonly endpointVersion: string;
+  readonly trustDomain: string;
+  /** What happens to a destination that the control plane has answered "not in the mesh". */
+  readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly services: readonly ServiceView[];
+}
+
+/** One service, with its routes as this sidecar should apply them. */
+export interface ServiceView {
+  readonly name: string;
+  readonly namespace: string;
+  /** Cluster IPs, for interception by original destination. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly PortView[];
+  readonly endpoints: readonly EndpointView[];
+}
+
+export interface PortView {
+  readonly port: number;
+  /** '' when unnamed. */
+  readonly name: string;
+  readonly protocol: AppProtocol;
+  /** In order of precedence: the first match wins. Empty: everything goes to this service's own endpoints. */
+  readonly routes: readonly RouteView[];
+  readonly policy: PolicyView;
+}
+
+/** One instance. */
+export interface EndpointView {
+  /** `host:port` that peers dial: the inbound port of its sidecar, or the app itself when `identity` is null. */
+  readonly address: string;
+  /** The SPIFFE id its certificate must have; null: an instance without a sidecar, dialled in plain text. */
+  readonly identity: string | null;
+  /** Service port (as a string, since it is a JSON key) to the port of the app. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Relative share; 1 by default, 0 gets nothing. */
+  readonly weight: number;
+  /** Name of the Workload. */
+  readonly workload: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** `region/zone`, or ''. */
+  readonly locality: string;
+}
+
+export interface PolicyView {
+  readonly loadBalancer: 'peakEwma' | 'leastRequest' | 'roundRobin' | 'random';
+  /** Time for TCP and TLS together. */
+  readonly connectTimeoutMs: number;
+  /** The whole exchange, all attempts; 0: none. A route's own timeout wins. */
+  readonly requestTimeoutMs: number;
+  /** A stream or TCP connection without a byte in either direction; 0: none. */
+  readonly idleTimeoutMs: number;
+  readonly circuitBreaker: CircuitBreakerView;
+  /** null: off. */
+  readonly outlierDetection: OutlierDetectionView | null;
+  readonly retryBudget: RetryBudgetView;
+}
+
+/** Envoy: circuit_breakers.thresholds. Counted per service port and sidecar. */
+export interface CircuitBreakerView {
+  readonly maxConnections: number;
+  readonly maxPendingRequests: number;
+  readonly maxRequests: number;
+  readonly maxRetries: number;
+}
+
+/** Envoy: outlier_detection. */
+export interface OutlierDetectionView {
+  readonly consecutiveFailures: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  /** 0–100. */
+  readonly maxEjectionPercent: number;
+  /** 0–100: below so many percent of healthy instances, ejection is ignored. */
+  readonly panicThresholdPercent: number;
+}
+
+/** Retries allowed: `ratio` (0–1) of the requests of the last `windowMs`, and at least `minRetries` in it. */
+export interface RetryBudgetView {
+  readonly ratio: number;
+  readonly minRetries: number;
+  readonly windowMs: number;
+}
+
+/** One rule of an HTTPRoute or GRPCRoute, matches and all. */
+export interface RouteView {
+  /** `namespace/route/rule`, for metrics and logs. */
+  readonly name: string;
+  /** Any one of them is enough; empty: everything. */
+  readonly matches: readonly MatchView[];
+  readonly filters: readonly FilterView[];
+  /** Empty: answered by a redirect filter, or 500 as the Gateway API says. */
+  readonly backends: readonly BackendView[];
+  /** Gateway API timeouts.request; 0: none, null: as the policy says. */
+  readonly requestTimeoutMs: number | null;
+  /** Gateway API timeouts.backendRequest, per attempt; 0: none. */
+  readonly attemptTimeoutMs: number;
+  /** null: the mesh's default retries. */
+  readonly retry: RetryView | null;
+}
+
+export interface RetryView {
+  /** Attempts after the first. */
+  readonly attempts: number;
+  /** HTTP statuses that are retried. */
+  readonly codes: readonly number[];
+  /** First pause; doubled each time, full jitter. */
+  readonly backoffMs: number;
+  /** Envoy's names: `connect-failure`, `refused-stream`, `reset`, `gateway-error`, `5xx`, `retriable-4xx`, or a gRPC code in lower case. */
+  readonly on: readonly string[];
+}
+
+/** All parts that are present must match. */
+export interface MatchView {
+  readonly path?: { readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value: string };
+  readonly method?: string;
+  /** Names lower-case. */
+  readonly headers?: readonly ValueMatchView[];
+  readonly query?: readonly ValueMatchView[];
+}
+
+export interface ValueMatchView {
+  readonly name: string;
+  readonly type: 'Exact' | 'RegularExpression';
+  readonly value: string;
+}
+
+export type FilterView =
+  | { readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier'; readonly set: readonly NameValue[]; readonly add: readonly NameValue[]; readonly remove: readonly string[] }
+  | { readonly type: 'RequestRedirect'; readonly scheme?: string; readonly hostname?: string; readonly port?: number; readonly path?: PathModifier; readonly statusCode: number }
+  | { readonly type: 'URLRewrite'; readonly hostname?: string; readonly path?: PathModifier };
+
+export interface NameValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export type PathModifier =
+  | { readonly type: 'ReplaceFullPath'; readonly value: string }
+  | { readonly type: 'ReplacePrefixMatch'; readonly value: string };
+
+export interface BackendView {
+  /** `name.namespace` of a service in the same snapshot; null: the reference does not resolve (its share answers 500). */
+  readonly service: string | null;
+  readonly port: number;
+  readonly weight: number;
+  readonly filters: readonly FilterView[];
+}
+
+/** Documented defaults, finite on purpose. */
+export const DEFAULT_POLICY: PolicyView = {
+  loadBalancer: 'peakEwma',
+  connectTimeoutMs: 5_000,
+  requestTimeoutMs: 0,
+  idleTimeoutMs: 3_600_000,
+  circuitBreaker: { maxConnections: 10_000, maxPendingRequests: 10_000, maxRequests: 10_000, maxRetries: 1_000 },
+  outlierDetection: { consecutiveFailures: 5, baseEjectionMs: 5_000, maxEjectionMs: 300_000, maxEjectionPercent: 50, panicThresholdPercent: 30 },
+  retryBudget: { ratio: 0.2, minRetries: 3, windowMs: 10_000 },
+};

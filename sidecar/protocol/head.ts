@@ -1,0 +1,107 @@
+/**
+ * Heads: what a request or a response says before its body.
+ *
+ * RPC traffic repeats itself, so heads are split in three: the *fields that stay the same* (`Fields`, interned: the same
+ * object for the same bytes), the request line (`RequestHead`, interned per `Fields` while the cache has room) and the
+ * *volatile fields* (`traceparent`, `content-length`, …), a plain list made anew for each message. Everything that can be
+ * derived from a head is kept on the interned object and costs nothing the next time.
+ */
+
+/** Flat: name, value, name, value, …; names lower-case, values latin1 without leading or trailing white space. */
+export type FieldList = readonly string[];
+
+export const NO_FIELDS: FieldList = Object.freeze([]);
+
+/** The fields that change with every request. They travel last, as never-indexed literals, and are never part of an interned head. */
+export const VOLATILE: ReadonlySet<string> = new Set([
+  'content-length',
+  'content-range',
+  'date',
+  'age',
+  'etag',
+  'expires',
+  'last-modified',
+  'range',
+  'if-none-match',
+  'if-modified-since',
+  'grpc-timeout',
+  'traceparent',
+  'tracestate',
+  'b3',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-b3-flags',
+  'x-request-id',
+  'x-outrider-detail',
+  'outrider-timeout-ms',
+  'outrider-attempt',
+]);
+
+/** The value of the first field called `name` (lower-case), or undefined. */
+export const fieldValue = (list: FieldList, name: string): string | undefined => {
+  for (let i = 0; i < list.length; i += 2) if (list[i] === name) return list[i + 1];
+  return undefined;
+};
+
+/** The stable fields of a head. Immutable but for the caches, which hold what codecs derive from it. */
+export class Fields {
+  readonly list: FieldList;
+  /**
+   * How an HTTP/1 peer wrote the whole head: `<version>;<name>,<name>,…`, the names in order and in their own spelling,
+   * volatile ones and Transfer-Encoding (which tells the framing) included, hop-by-hop ones not. Empty when it came by
+   * HTTP/2. It crosses the link as `outrider-h1`.
+   */
+  readonly http1Shape: string;
+  /** Cache of the HTTP/1 codec. */
+  http1Template: object | undefined = undefined;
+  /** Cache of the HTTP/2 codec: the fields as HPACK. */
+  hpackBlock: Buffer | undefined = undefined;
+
+  constructor(list: FieldList, http1Shape = '') {
+    this.list = list;
+    this.http1Shape = http1Shape;
+  }
+}
+
+/**
+ * The head of a request.
+ * `authority`: HTTP/1's Host (or the authority of an absolute-form target), HTTP/2's `:authority`; '' when there is none. It is not in `fields`.
+ * `path`: the request target in origin-form (or `*`); '' for CONNECT.
+ * `protocol`: '' or the token of an Upgrade (`websocket`); then `method` is GET here, and extended CONNECT on HTTP/2 (RFC 8441).
+ */
+export class RequestHead {
+  readonly method: string;
+  readonly scheme: string;
+  readonly authority: string;
+  readonly path: string;
+  readonly fields: Fields;
+  readonly protocol: string;
+  /** Owned by the stage that matches routes: everything that was decided about this head, for one config version. */
+  plan: object | undefined = undefined;
+
+  constructor(method: string, scheme: string, authority: string, path: string, fields: Fields, protocol = '') {
+    this.method = method;
+    this.scheme = scheme;
+    this.authority = authority;
+    this.path = path;
+    this.fields = fields;
+    this.protocol = protocol;
+  }
+}
+
+/** The head of a response. `status` 101 is the success of an Upgrade, whatever the protocol on the wire says. */
+export class ResponseHead {
+  readonly status: number;
+  readonly fields: Fields;
+  /** Cache of the HTTP/2 codec: `:status` and the fields as HPACK. */
+  hpackBlock: Buffer | undefined = undefined;
+  /** Owned by the recording stage. */
+  plan: object | undefined = undefined;
+
+  constructor(status: number, fields: Fields) {
+    this.status = status;
+    this.fields = fields;
+  }
+}
