@@ -56,12 +56,34 @@ export class Fields {
   readonly http1Shape: string;
   /** Cache of the HTTP/1 codec. */
   http1Template: object | undefined = undefined;
-  /** Cache of the HTTP/2 codec: the fields as HPACK. */
+  /** Caches of the HTTP/2 codec: the fields as HPACK, and the shape as HPACK. */
   hpackBlock: Buffer | undefined = undefined;
+  hpackShape: Buffer | undefined = undefined;
 
   constructor(list: FieldList, http1Shape = '') {
     this.list = list;
     this.http1Shape = http1Shape;
+  }
+}
+
+/** The stable `outrider-*` fields of a request on the link (docs: the mesh link). One object for many requests. */
+export class LinkInfo {
+  /** `outrider-to`: `service.namespace`, or ''. */
+  readonly to: string;
+  /** `outrider-port`: the app port; 0: the first declared one. */
+  readonly port: number;
+  /** `outrider-route`: the caller's route, for logs; or ''. */
+  readonly route: string;
+  /** `outrider-thrift`, or ''. */
+  readonly thrift: string;
+  /** Cache of the HTTP/2 codec. */
+  hpackBlock: Buffer | undefined = undefined;
+
+  constructor(to: string, port: number, route = '', thrift = '') {
+    this.to = to;
+    this.port = port;
+    this.route = route;
+    this.thrift = thrift;
   }
 }
 
@@ -78,30 +100,46 @@ export class RequestHead {
   readonly path: string;
   readonly fields: Fields;
   readonly protocol: string;
+  /** What the calling sidecar said about this request; only on heads that came over the link. */
+  readonly link: LinkInfo | undefined;
+  /** Cache of the HTTP/2 codec: pseudo-header fields and fields as HPACK. */
+  hpackBlock: Buffer | undefined = undefined;
   /** Owned by the stage that matches routes: everything that was decided about this head, for one config version. */
   plan: object | undefined = undefined;
 
-  constructor(method: string, scheme: string, authority: string, path: string, fields: Fields, protocol = '') {
+  constructor(method: string, scheme: string, authority: string, path: string, fields: Fields, protocol = '', link?: LinkInfo) {
     this.method = method;
     this.scheme = scheme;
     this.authority = authority;
     this.path = path;
     this.fields = fields;
     this.protocol = protocol;
+    this.link = link;
   }
+}
+
+/** How the peer's sidecar marked an answer of its own. */
+export interface MeshAnswer {
+  /** `x-outrider-flag`. */
+  readonly flag: string;
+  /** `outrider-processed: no`: the app has seen nothing of the request. */
+  readonly notProcessed: boolean;
 }
 
 /** The head of a response. `status` 101 is the success of an Upgrade, whatever the protocol on the wire says. */
 export class ResponseHead {
   readonly status: number;
   readonly fields: Fields;
+  /** Set when the peer's sidecar made this answer itself; only on heads that came over the link. */
+  readonly mesh: MeshAnswer | undefined;
   /** Cache of the HTTP/2 codec: `:status` and the fields as HPACK. */
   hpackBlock: Buffer | undefined = undefined;
   /** Owned by the recording stage. */
   plan: object | undefined = undefined;
 
-  constructor(status: number, fields: Fields) {
+  constructor(status: number, fields: Fields, mesh?: MeshAnswer) {
     this.status = status;
     this.fields = fields;
+    this.mesh = mesh;
   }
 }

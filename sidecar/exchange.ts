@@ -1,0 +1,276 @@
+import type { Clock } from '../common/clock.ts';
+import { type Answer, answerTo } from './errors/respond-to-error.ts';
+import { type ProxyError, proxyError } from './errors/proxy-error.ts';
+import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
+import type { BufferAccount, Downstream, RequestSink, ResponseSink, Upstream } from './protocol/stream.ts';
+import { CONTINUE, type Pipeline } from './step.ts';
+import type { Origin } from './origin.ts';
+import type { Endpoint } from './upstream/endpoint.ts';
+import type { Plan } from './route/plan.ts';
+
+/** A request body up to this size is kept until the response begins, so that the request can be sent again. */
+export const REPLAY_BYTES = 65_536;
+
+/** What every exchange of a direction shares. */
+export interface ExchangeContext {
+  readonly pipeline: Pipeline;
+  readonly clock: Clock;
+  readonly account: BufferAccount;
+}
+
+/**
+ * One request on its way through the sidecar, from its head to the end of its answer: the state of it, and the relay between the two codecs.
+ * Lives from `start()` until both codecs are done with it; owned by the server codec's stream.
+ *
+ * States: running steps → (waiting) → forwarding → responding → done. `done` is final; what comes later is only accounted for.
+ */
+export class Exchange implements RequestSink, ResponseSink {
+  readonly context: ExchangeContext;
+  readonly downstream: Downstream;
+  readonly origin: Origin;
+  readonly head: RequestHead;
+  /** The request's volatile fields, as they will be sent. */
+  volatile: FieldList;
+  /** The request is complete. */
+  requestEnded: boolean;
+  readonly startedAtMs: number;
+  /** Monotonic; 0: none. */
+  deadlineMs = 0;
+  /** What was decided about this head. Set by `matchRoute` or `admit`. */
+  plan: Plan | undefined = undefined;
+
+  // The attempt: fresh for each try.
+  attempt = 0;
+  attemptStartedAtMs = 0;
+  endpoint: Endpoint | undefined = undefined;
+  /** The endpoint of the attempt before, which the next one avoids. */
+  triedEndpoint: Endpoint | undefined = undefined;
+  upstream: Upstream | undefined = undefined;
+  private attemptConsumed = 0;
+
+  // The outcome.
+  /** 0 until the answer's head is known. */
+  status = 0;
+  /** `grpc-status` of the answer, or ''. */
+  grpcStatus = '';
+  /** Why it failed, or why the mesh answered itself. */
+  error: ProxyError | undefined = undefined;
+  /** Set when the peer's sidecar made the answer. */
+  responseHeadSeen: ResponseHead | undefined = undefined;
+  requestBytes = 0;
+  responseBytes = 0;
+  /** The answer's head has gone out: from here on nothing can be tried again. */
+  responded = false;
+  done = false;
+
+  private next = 0;
+  private begun = 0;
+  private credited = 0;
+  private kept: Buffer[] | undefined = undefined;
+  private keptBytes = 0;
+  private keptTrailers: FieldList | undefined = undefined;
+  /** The kept chunks are the whole request body so far. */
+  private replayable = true;
+
+  constructor(context: ExchangeContext, origin: Origin, downstream: Downstream, head: RequestHead, volatile: FieldList, end: boolean) {
+    this.context = context;
+    this.origin = origin;
+    this.downstream = downstream;
+    this.head = head;
+    this.volatile = volatile;
+    this.requestEnded = end;
+    this.startedAtMs = context.clock.nowMs();
+  }
+
+  // ---- the list ----------------------------------------------------------------------------------------------------
+
+  /** Runs the steps, from where the exchange stands. */
+  resume(): void {
+    const { steps } = this.context.pipeline;
+    while (!this.done && this.next < steps.length) {
+      const step = steps[this.next++];
+      this.begun = this.next;
+      if (step?.begin(this) !== CONTINUE) return;
+    }
+  }
+
+  /** Starts the next attempt. */
+  tryAgain(): void {
+    if (this.done) return;
+    this.next = this.context.pipeline.attemptFrom;
+    this.resume();
+  }
+
+  /** The mesh answers by itself. */
+  fail(error: ProxyError): void {
+    if (this.done) return;
+    this.error = error;
+    if (this.responded) {
+      this.downstream.reset(error);
+      this.finish();
+      return;
+    }
+    this.send(answerTo(error, this));
+  }
+
+  /** Answers with a head and a body that the mesh made. */
+  send(answer: Answer): void {
+    this.responded = true;
+    this.status = answer.head.status;
+    this.grpcStatus = answer.grpcStatus;
+    const { body } = answer;
+    this.responseBytes = body.length;
+    this.downstream.sendHead(answer.head, answer.volatile, body.length === 0);
+    if (body.length > 0) this.downstream.sendData(body, true);
+    this.finish();
+  }
+
+  /** The attempt did not bring an answer: once more, or the answer says why. */
+  attemptFailed(error: ProxyError): void {
+    if (this.done) return;
+    this.error = error;
+    this.upstream = undefined;
+    this.endSteps(this.context.pipeline.attemptFrom);
+    if (!this.responded && this.replayable && this.context.pipeline.boundary.again(this, error, undefined)) return;
+    this.fail(error);
+  }
+
+  private endSteps(from: number): void {
+    const { steps } = this.context.pipeline;
+    while (this.begun > from) steps[--this.begun]?.end?.(this);
+  }
+
+  private finish(): void {
+    if (this.done) return;
+    this.done = true;
+    this.dropKept();
+    if (this.upstream !== undefined && !(this.requestEnded && this.error === undefined)) this.upstream.reset(this.error ?? ABANDONED);
+    this.endSteps(0);
+  }
+
+  // ---- the request, from the server codec -----------------------------------------------------------------------------
+
+  requestData(chunk: Buffer, end: boolean): void {
+    if (this.done) return this.downstream.requestConsumed(chunk.length);
+    this.requestBytes += chunk.length;
+    if (end) this.requestEnded = true;
+    if (!this.responded) this.keep(chunk);
+    this.upstream?.sendData(chunk, end);
+  }
+
+  requestTrailers(trailers: FieldList): void {
+    if (this.done) return;
+    this.requestEnded = true;
+    if (!this.responded) this.keptTrailers = trailers;
+    this.upstream?.sendTrailers(trailers);
+  }
+
+  requestReset(error: ProxyError): void {
+    const { upstream } = this;
+    if (this.done) return upstream?.reset(error);
+    this.error = error;
+    this.finish();
+  }
+
+  responseConsumed(bytes: number): void {
+    this.upstream?.responseConsumed(bytes);
+  }
+
+  /** Chunks are kept while they are the whole body and fit: for an upstream that is not there yet, and for another attempt. */
+  private keep(chunk: Buffer): void {
+    if (!this.replayable || chunk.length === 0) return;
+    if (this.upstream !== undefined && this.keptBytes + chunk.length > REPLAY_BYTES) {
+      this.replayable = false;
+      this.dropKept();
+      return;
+    }
+    this.keptBytes += chunk.length;
+    this.context.account.hold(chunk.length);
+    if (this.kept === undefined) this.kept = [chunk];
+    else this.kept.push(chunk);
+  }
+
+  private dropKept(): void {
+    if (this.keptBytes > 0) this.context.account.release(this.keptBytes);
+    this.kept = undefined;
+    this.keptBytes = 0;
+    this.keptTrailers = undefined;
+  }
+
+  // ---- the attempt, from the forwarding step ---------------------------------------------------------------------------
+
+  /** True when the head is all there is to send. */
+  get headOnly(): boolean {
+    return this.requestEnded && this.kept === undefined && this.keptTrailers === undefined;
+  }
+
+  /** The request head is out; what came of the body so far follows. */
+  forwardTo(upstream: Upstream): void {
+    if (this.done) return upstream.reset(this.error ?? ABANDONED);
+    this.upstream = upstream;
+    this.attemptConsumed = 0;
+    const { kept } = this;
+    if (kept !== undefined) {
+      const last = kept.length - 1;
+      for (let i = 0; i <= last && this.upstream === upstream; i++) {
+        upstream.sendData(kept[i] as Buffer, i === last && this.requestEnded && this.keptTrailers === undefined);
+      }
+    }
+    if (this.keptTrailers !== undefined && this.upstream === upstream) upstream.sendTrailers(this.keptTrailers);
+  }
+
+  // ---- the response, from the client codec --------------------------------------------------------------------------------
+
+  informational(head: ResponseHead): void {
+    if (!this.done && !this.responded) this.downstream.sendInformational(head);
+  }
+
+  responseHead(head: ResponseHead, volatile: FieldList, end: boolean): void {
+    if (this.done) return;
+    this.responseHeadSeen = head;
+    const { boundary, attemptFrom } = this.context.pipeline;
+    if (this.replayable && boundary.again(this, undefined, head)) {
+      this.upstream?.reset(ABANDONED);
+      this.upstream = undefined;
+      this.endSteps(attemptFrom);
+      return;
+    }
+    this.error = undefined;
+    this.responded = true;
+    this.dropKept();
+    this.status = head.status;
+    const out = this.plan?.responseHead(head) ?? head;
+    if (end) this.grpcStatus = fieldValue(head.fields.list, 'grpc-status') ?? '';
+    this.downstream.sendHead(out, volatile, end);
+    if (end) this.finish();
+  }
+
+  responseData(chunk: Buffer, end: boolean): void {
+    if (this.done) return this.upstream?.responseConsumed(chunk.length);
+    this.responseBytes += chunk.length;
+    this.downstream.sendData(chunk, end);
+    if (end) this.finish();
+  }
+
+  responseTrailers(trailers: FieldList): void {
+    if (this.done) return;
+    this.grpcStatus = fieldValue(trailers, 'grpc-status') ?? '';
+    this.downstream.sendTrailers(trailers);
+    this.finish();
+  }
+
+  responseReset(error: ProxyError): void {
+    this.attemptFailed(error);
+  }
+
+  requestConsumed(bytes: number): void {
+    this.attemptConsumed += bytes;
+    const more = this.attemptConsumed - this.credited;
+    if (more <= 0) return;
+    this.credited = this.attemptConsumed;
+    this.downstream.requestConsumed(more);
+  }
+}
+
+/** The answer is complete before the request: nobody wants the rest. */
+const ABANDONED = proxyError('DOWNSTREAM_RESET', 'abandoned');

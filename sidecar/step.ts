@@ -1,0 +1,37 @@
+import type { Exchange } from './exchange.ts';
+import type { ProxyError } from './errors/proxy-error.ts';
+import type { ResponseHead } from './protocol/head.ts';
+
+/** What a step says when an exchange comes by: go on, or stop here because it answered or will call `exchange.resume()`. */
+export const CONTINUE = 0;
+export const STOP = 1;
+export type Verdict = typeof CONTINUE | typeof STOP;
+
+/**
+ * One stage of an exchange's life. What it takes in `begin` it gives back in `end`, which always runs, once for each `begin`, in reverse order.
+ * Steps behind the retry step run once per attempt. No promise and no closure per request: this is the hot path.
+ */
+export interface Step {
+  begin(exchange: Exchange): Verdict;
+  end?(exchange: Exchange): void;
+}
+
+/** The step that stands between what happens once per exchange and what happens once per attempt. */
+export interface AttemptBoundary extends Step {
+  /** The attempt failed, or its answer might be worth another try (`head`). True: another attempt will be made, by `exchange.tryAgain()`. */
+  again(exchange: Exchange, error: ProxyError | undefined, head: ResponseHead | undefined): boolean;
+}
+
+/** A list of steps, ready to run by index. */
+export class Pipeline {
+  readonly steps: readonly Step[];
+  readonly boundary: AttemptBoundary;
+  /** Index of the first step of an attempt. */
+  readonly attemptFrom: number;
+
+  constructor(once: readonly Step[], boundary: AttemptBoundary, attempt: readonly Step[]) {
+    this.steps = [...once, boundary, ...attempt];
+    this.boundary = boundary;
+    this.attemptFrom = once.length + 1;
+  }
+}
