@@ -1,0 +1,305 @@
+/** What HTTPRoute and GRPCRoute have in common. Gateway API v1, with its defaults; routes attach to Services (its mesh profile, GAMMA). */
+
+import { type Condition, conditions } from './object.ts';
+import type { Cause } from './resource-kind.ts';
+import { choice, integer, labelName, list, object, port, required, type Schema, subdomain, text } from './schema.ts';
+
+/** What a route attaches to. */
+export interface ParentReference {
+  /** Default `gateway.networking.k8s.io`; '' for a Service. */
+  readonly group: string;
+  /** Default `Gateway`; only `Service` has an effect here. */
+  readonly kind: string;
+  /** Default: the route's. */
+  readonly namespace?: string;
+  readonly name: string;
+  /** A port of the Service, by name; absent: all. */
+  readonly sectionName?: string;
+  /** A port of the Service; absent: all. */
+  readonly port?: number;
+}
+
+export interface BackendReference<Filter> {
+  /** Default ''. */
+  readonly group: string;
+  /** Default `Service`. */
+  readonly kind: string;
+  readonly name: string;
+  /** Default: the route's; another one needs a ReferenceGrant there. */
+  readonly namespace?: string;
+  /** Needed for a Service. */
+  readonly port?: number;
+  /** Default 1; the share is weight / sum of weights, 0 gets nothing. */
+  readonly weight: number;
+  readonly filters?: readonly Filter[];
+}
+
+export interface HeaderMatch {
+  /** Default `Exact`. */
+  readonly type: 'Exact' | 'RegularExpression';
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface HeaderValue {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface HeaderModifier {
+  readonly set?: readonly HeaderValue[];
+  readonly add?: readonly HeaderValue[];
+  readonly remove?: readonly string[];
+}
+
+export interface RouteStatus {
+  readonly parents: readonly RouteParentStatus[];
+}
+
+export interface RouteParentStatus {
+  readonly parentRef: ParentReference;
+  /** `outrider.mesh/control-plane` */
+  readonly controllerName: string;
+  /** `Accepted` and `ResolvedRefs`. */
+  readonly conditions: readonly Condition[];
+}
+
+/** `controllerName` of the statuses that we write. */
+export const CONTROLLER_NAME = 'outrider.mesh/control-plane';
+
+export const HEADER_NAME_PATTERN = "^[A-Za-z0-9!#$%&'*+\\-.^_|~]+$";
+
+const headerName = (description: string): Schema =>
+  text(description, {
+    pattern: HEADER_NAME_PATTERN,
+    maxLength: 256,
+    'x-outrider-expects': 'the name of a header: at most 256 letters, digits and "-"',
+  });
+
+const headerValue = (description: string): Schema =>
+  text(description, {
+    minLength: 1,
+    maxLength: 4_096,
+    // A line break or a NUL in a header would let one field become two.
+    pattern: '^[^\\u0000-\\u0008\\u000a-\\u001f\\u007f]*$',
+    'x-outrider-expects': '1 to 4096 characters without control characters',
+  });
+
+export const PARENT_REFS: Schema = list(
+  'What the route attaches to: Services, as `group: ""`, `kind: Service`.',
+  object('A parent.', {
+    group: text('`""` for a Service.', { maxLength: 253, default: 'gateway.networking.k8s.io' }),
+    kind: text('`Service`. Other kinds are accepted and have no effect here.', { maxLength: 63, default: 'Gateway' }),
+    namespace: labelName('Its namespace.', { 'x-outrider-default': 'the namespace of the route' }),
+    name: required(subdomain('Its name.')),
+    sectionName: subdomain('One port of the Service, by name.', { 'x-outrider-default': 'all ports' }),
+    port: port('One port of the Service.', { 'x-outrider-default': 'all ports' }),
+  }),
+  { maxItems: 32 },
+);
+
+/** Matched as the Gateway API's mesh profile says: by Service, whatever the `Host` was. */
+export const HOSTNAMES: Schema = list('Accepted and ignored: a route on a Service holds for all its names.', text(''), {
+  maxItems: 16,
+  'x-outrider-ignored': 'a route on a Service holds for all its names',
+});
+
+export const headerMatches = (): Schema =>
+  list(
+    'Headers that must all match.',
+    object('A header.', {
+      type: choice('How `value` is compared.', ['Exact', 'RegularExpression'], { default: 'Exact' }),
+      name: required(headerName('Its name, in any case.')),
+      value: required(headerValue('Its value, or a regular expression for the whole of it.')),
+    }),
+    { maxItems: 16, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] },
+  );
+
+const headerValues = (description: string): Schema =>
+  list(
+    description,
+    object('A header.', { name: required(headerName('Its name.')), value: required(headerValue('Its value.')) }),
+    {
+      maxItems: 16,
+      'x-kubernetes-list-type': 'map',
+      'x-kubernetes-list-map-keys': ['name'],
+    },
+  );
+
+export const headerModifier = (description: string): Schema =>
+  object(description, {
+    set: headerValues('Replaces headers of that name.'),
+    add: headerValues('Adds values to headers.'),
+    remove: list('Removes headers.', headerName('A header name.'), { maxItems: 16, 'x-kubernetes-list-type': 'set' }),
+  });
+
+export const backendRefs = (filters: Schema): Schema =>
+  list(
+    'Where requests go, by weight. Empty: they are answered with an error, unless a filter redirects.',
+    object('A destination.', {
+      group: text('`""`: the core group, where `Service` is.', { maxLength: 253, default: '' }),
+      kind: text('`Service`.', { maxLength: 63, default: 'Service' }),
+      name: required(subdomain('Its name.')),
+      namespace: labelName("Its namespace. Another than the route's needs a ReferenceGrant there.", {
+        'x-outrider-default': 'the namespace of the route',
+      }),
+      port: port('The port of the Service. Needed for a Service.'),
+      weight: integer('Its share is this over the sum of all. 0 gets nothing.', 0, 1_000_000, { default: 1 }),
+      filters,
+    }),
+    { maxItems: 16 },
+  );
+
+export const ROUTE_STATUS: Schema = object('Kept by the control plane.', {
+  parents: list(
+    'One entry for each parent.',
+    object('What was found for this parent.', {
+      parentRef: object('The parent.', {
+        group: text('As in the spec.'),
+        kind: text('As in the spec.'),
+        namespace: text('As in the spec.'),
+        name: text('As in the spec.'),
+        sectionName: text('As in the spec.'),
+        port: port('As in the spec.'),
+      }),
+      controllerName: text(`\`${CONTROLLER_NAME}\`.`),
+      conditions: conditions('`Accepted`: the route has effect. `ResolvedRefs`: everything that it names is there.'),
+    }),
+  ),
+});
+
+/** `check` for `parentRefs`: the core group must be written out. */
+export const checkParentRefs = (parents: readonly ParentReference[]): Cause[] =>
+  parents.flatMap((parent, i): Cause[] => {
+    const field = `spec.parentRefs[${i}]`;
+    if (parent.kind === 'Service' && parent.group !== '')
+      return [
+        {
+          field: `${field}.group`,
+          message: 'must be "" (the core group), because the kind is Service',
+          reason: 'FieldValueInvalid',
+        },
+      ];
+    const same = parents.findIndex(
+      other =>
+        other.name === parent.name &&
+        other.kind === parent.kind &&
+        other.namespace === parent.namespace &&
+        other.port === parent.port &&
+        other.sectionName === parent.sectionName,
+    );
+    return same < i
+      ? [
+          {
+            field,
+            message: `must be unique: it is the same as spec.parentRefs[${same}]`,
+            reason: 'FieldValueDuplicate',
+          },
+        ]
+      : [];
+  });
+
+/** `warn` for `parentRefs`: parents that are not Services. */
+export const warnOfParentRefs = (parents: readonly ParentReference[]): string[] => {
+  if (parents.length === 0) return ['spec.parentRefs: without a Service as parent the route has no effect'];
+  return parents.flatMap((parent, i) =>
+    parent.kind === 'Service' ? [] : [`spec.parentRefs[${i}]: ${parent.kind} has no effect here, only Service has`],
+  );
+};
+
+/** `check` for one `backendRefs` entry. */
+export const checkBackendRef = (backend: BackendReference<unknown>, field: string): Cause[] => {
+  if (backend.group !== '' || backend.kind !== 'Service')
+    return [{ field: `${field}.kind`, message: 'must be Service, with group ""', reason: 'FieldValueNotSupported' }];
+  if (backend.port === undefined)
+    return [
+      {
+        field: `${field}.port`,
+        message: 'must be a port of the Service, from 1 to 65535',
+        reason: 'FieldValueRequired',
+      },
+    ];
+  return [];
+};
+
+/** `check` for a regular expression. */
+export const checkExpression = (value: string, field: string): Cause[] => {
+  try {
+    new RegExp(value);
+    return [];
+  } catch (error) {
+    return [
+      { field, message: `must be a regular expression: ${(error as Error).message}`, reason: 'FieldValueInvalid' },
+    ];
+  }
+};
+
+/** `check` for header and query matches: names are unique, regular expressions compile. */
+export const checkMatches = (matches: readonly HeaderMatch[], field: string): Cause[] =>
+  matches.flatMap((match, i): Cause[] => {
+    const same = matches.findIndex(other => other.name.toLowerCase() === match.name.toLowerCase());
+    if (same < i)
+      return [
+        {
+          field: `${field}[${i}].name`,
+          message: `must be unique: "${match.name}" is already matched`,
+          reason: 'FieldValueDuplicate',
+        },
+      ];
+    return match.type === 'RegularExpression' ? checkExpression(match.value, `${field}[${i}].value`) : [];
+  });
+
+/** The member of a filter that belongs to its type; `check` for "exactly that one is there". */
+export const checkFilterMember = (
+  filter: { readonly type: string },
+  members: Readonly<Record<string, string>>,
+  field: string,
+): Cause[] =>
+  Object.entries(members).flatMap(([type, member]): Cause[] => {
+    const present = member in filter;
+    if (type === filter.type && !present)
+      return [
+        {
+          field: `${field}.${member}`,
+          message: `must be set, because the type is ${type}`,
+          reason: 'FieldValueRequired',
+        },
+      ];
+    if (type !== filter.type && present)
+      return [
+        {
+          field: `${field}.${member}`,
+          message: `must be absent, because the type is ${filter.type}`,
+          reason: 'FieldValueForbidden',
+        },
+      ];
+    return [];
+  });
+
+/** `check` for a list of filters: each type once. */
+export const checkFilterTypes = (filters: readonly { readonly type: string }[], field: string): Cause[] =>
+  filters.flatMap((filter, i): Cause[] =>
+    filters.findIndex(other => other.type === filter.type) < i
+      ? [
+          {
+            field: `${field}[${i}].type`,
+            message: `must be unique: there is already a ${filter.type}`,
+            reason: 'FieldValueDuplicate',
+          },
+        ]
+      : [],
+  );
+
+/** `check` for rule names: each once. */
+export const checkRuleNames = (rules: readonly { readonly name?: string }[]): Cause[] =>
+  rules.flatMap((rule, i): Cause[] =>
+    rule.name !== undefined && rules.findIndex(other => other.name === rule.name) < i
+      ? [
+          {
+            field: `spec.rules[${i}].name`,
+            message: `must be unique: another rule is named "${rule.name}"`,
+            reason: 'FieldValueDuplicate',
+          },
+        ]
+      : [],
+  );
