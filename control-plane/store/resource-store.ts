@@ -9,7 +9,7 @@ import type { ApiObject, Stored } from '../../api/object.ts';
 import type { ResourceKind } from '../../api/resource-kind.ts';
 
 export type StoreErrorCode =
-  /** No such object. */
+  /** No such object; on `create`: no such namespace. */
   | 'not-found'
   /** `create`: the name is taken. */
   | 'already-exists'
