@@ -1,0 +1,124 @@
+/**
+ * A pair of sidecars as real processes, configured by files alone: `app → A (outbound) ══ mTLS ══ B (inbound) → app`.
+ * A calls as service account `client`; B runs every service of the test as service account `server`.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DEFAULT_POLICY, type PolicyView, type Snapshot } from '../../api/snapshot.ts';
+import { startHaproxyPair } from './haproxy-pair.ts';
+import { directPair, type Pair, type PairService } from './pair-options.ts';
+import { freePorts } from './ports.ts';
+import { Sidecar } from './sidecar-process.ts';
+
+export const SERVER_ID = 'spiffe://mesh.local/ns/default/sa/server';
+export const CLIENT_ID = 'spiffe://mesh.local/ns/default/sa/client';
+
+export interface PairOptions {
+  readonly services: readonly PairService[];
+  /** Over the defaults, for every service. */
+  readonly policy?: Partial<PolicyView>;
+  /** The last word on the snapshot that A gets. */
+  readonly editSnapshot?: (snapshot: Snapshot) => Snapshot;
+  /** Added to the sidecars' environments. */
+  readonly env?: { readonly a?: Readonly<Record<string, string>>; readonly b?: Readonly<Record<string, string>> };
+}
+
+export interface SidecarPair extends Pair {
+  readonly kind: 'sidecars';
+  readonly a: Sidecar;
+  readonly b: Sidecar;
+}
+
+/** The snapshot that names every service of the test, all at one endpoint. */
+export const pairSnapshot = (
+  services: readonly PairService[],
+  address: string,
+  policy: Partial<PolicyView> = {},
+): Snapshot => ({
+  format: 1,
+  configVersion: '1',
+  endpointVersion: '1',
+  trustDomain: 'mesh.local',
+  outboundPolicy: 'REGISTRY_ONLY',
+  services: services.map(({ name, port, protocol, appPort }) => ({
+    name,
+    namespace: 'default',
+    addresses: [],
+    ports: [{ port, name: '', protocol, routes: [], policy: { ...DEFAULT_POLICY, ...policy } }],
+    endpoints: [
+      {
+        address,
+        identity: SERVER_ID,
+        ports: { [port]: appPort },
+        weight: 1,
+        workload: `${name}-1`,
+        labels: {},
+        locality: '',
+      },
+    ],
+  })),
+});
+
+/** Starts both, waits until both are ready. */
+export const startSidecarPair = async (options: PairOptions): Promise<SidecarPair> => {
+  const { services } = options;
+  const directory = mkdtempSync(join(tmpdir(), 'pair-'));
+  const [inboundA, inboundB, outboundA, outboundB, ...rest] = await freePorts(8 + services.length);
+  const [adminA, adminB, metricsA, metricsB, ...upstreamPorts] = rest;
+  const upstreams = new Map(services.map(({ name }, i) => [name, upstreamPorts[i]!]));
+  const snapshot = pairSnapshot(services, `127.0.0.1:${inboundB}`, options.policy);
+  const { makeTestCa, writeStateDir } = await import('./peer-certificates.ts');
+  const ca = await makeTestCa();
+  await writeStateDir(join(directory, 'a'), {
+    ca,
+    id: CLIENT_ID,
+    snapshot: options.editSnapshot?.(snapshot) ?? snapshot,
+  });
+  await writeStateDir(join(directory, 'b'), { ca, id: SERVER_ID, snapshot });
+  const a = new Sidecar('A', {
+    service: 'client',
+    stateDir: join(directory, 'a'),
+    ports: { inbound: inboundA!, outbound: outboundA!, admin: adminA!, metrics: metricsA! },
+    env: {
+      OUTRIDER_UPSTREAMS: [...upstreams].map(([name, port]) => `${name}=127.0.0.1:${port}`).join(','),
+      ...options.env?.a,
+    },
+  });
+  const b = new Sidecar('B', {
+    service: 'server',
+    stateDir: join(directory, 'b'),
+    ports: { inbound: inboundB!, outbound: outboundB!, admin: adminB!, metrics: metricsB! },
+    env: {
+      OUTRIDER_APP_PORTS: services.map(service => `${service.protocol}=${service.appPort}`).join(','),
+      ...options.env?.b,
+    },
+  });
+  const stop = async (): Promise<void> => {
+    await Promise.all([a.process.stop(), b.process.stop()]);
+    rmSync(directory, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all([a.ready(), b.ready()]);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    kind: 'sidecars',
+    a,
+    b,
+    outbound: a.ports.outbound,
+    inbound: b.ports.inbound,
+    upstream: name => upstreams.get(name) ?? 0,
+    output: () => `${a.process.output()}\n${b.process.output()}`,
+    [Symbol.asyncDispose]: stop,
+  };
+};
+
+/** The pair that `OUTRIDER_TEST_PAIR` names: `sidecars` (the default), `haproxy` or `direct`, for suites that make sense with any of them. */
+export const startPair = async (options: PairOptions): Promise<Pair> => {
+  if (process.env.OUTRIDER_TEST_PAIR === 'haproxy') return startHaproxyPair(options.services);
+  if (process.env.OUTRIDER_TEST_PAIR === 'direct') return directPair(options.services);
+  return startSidecarPair(options);
+};
