@@ -1,0 +1,66 @@
+/** One service as callers of one namespace see it, with the versions of its two halves. */
+import type { ServiceVersions } from '../../api/discovery.ts';
+import type { EndpointView, ServiceView } from '../../api/snapshot.ts';
+import { compileEndpoints } from './endpoints.ts';
+import { compilePolicy } from './policy.ts';
+import { compileRoutes } from './routes.ts';
+import type { ServiceDefinition } from './service-definition.ts';
+import { contentVersion } from './version.ts';
+import { serviceKey, type World } from './world.ts';
+
+export interface CompiledService {
+  /** `service.namespace` */
+  readonly key: string;
+  readonly versions: ServiceVersions;
+  readonly config: Omit<ServiceView, 'endpoints'>;
+  readonly endpoints: readonly EndpointView[];
+  /** The two halves as JSON, made once for all sidecars. */
+  readonly configJson: string;
+  readonly endpointsJson: string;
+  /** Services that its routes send to. */
+  readonly backends: readonly string[];
+}
+
+/** `callers`: namespace of the callers; it matters only where they have routes of their own for this service. */
+export const compileService = (
+  world: World,
+  service: ServiceDefinition,
+  callers: string,
+  trustDomain: string,
+): CompiledService => {
+  const { name, namespace, addresses } = service;
+  const ports = service.ports.map(port => {
+    const policy = compilePolicy(world, namespace, name, port.name);
+    return {
+      port: port.port,
+      name: port.name,
+      protocol: port.protocol,
+      routes: compileRoutes(world, service, port, callers, policy),
+      policy: policy.view,
+    };
+  });
+  return finish(serviceKey(name, namespace), { name, namespace, addresses, ports }, compileEndpoints(service, trustDomain));
+};
+
+/** Adds versions, JSON and references. */
+export const finish = (
+  key: string,
+  config: Omit<ServiceView, 'endpoints'>,
+  endpoints: readonly EndpointView[],
+): CompiledService => {
+  const configJson = JSON.stringify(config);
+  const endpointsJson = JSON.stringify(endpoints);
+  const backends = new Set<string>();
+  for (const { routes } of config.ports)
+    for (const route of routes) for (const { service } of route.backends) if (service !== null) backends.add(service);
+  backends.delete(key);
+  return {
+    key,
+    versions: [contentVersion(configJson), contentVersion(endpointsJson)],
+    config,
+    endpoints,
+    configJson,
+    endpointsJson,
+    backends: [...backends],
+  };
+};

@@ -1,0 +1,65 @@
+/** The instances behind a service that may get requests, as callers dial them. */
+import { isIPv6 } from 'node:net';
+import type { Stored } from '../../api/object.ts';
+import type { EndpointView } from '../../api/snapshot.ts';
+import type { Workload } from '../../api/workload.ts';
+import { type DefinedPort, matchesTarget, type ServiceDefinition } from './service-definition.ts';
+
+/** Unhealthy and draining instances are left out, and those that serve none of the ports. */
+export const compileEndpoints = (service: ServiceDefinition, trustDomain: string): readonly EndpointView[] => {
+  if (service.externalName !== '') return externalEndpoints(service);
+  return service.members.flatMap(workload => workloadEndpoints(workload, service.ports, trustDomain));
+};
+
+/** One endpoint behind a sidecar; without one, one for each app port, since that is what is dialled. */
+export const workloadEndpoints = (
+  workload: Stored<Workload>,
+  ports: readonly DefinedPort[],
+  trustDomain: string,
+): readonly EndpointView[] => {
+  const { metadata, spec, status } = workload;
+  if (status?.health === 'Unhealthy' || status?.health === 'Draining') return [];
+  const appPorts: [service: string, app: number][] = ports.flatMap(({ port, target }) => {
+    const served = spec.ports.find(each => matchesTarget(each, target));
+    return served === undefined ? [] : [[String(port), served.port] as [string, number]];
+  });
+  if (appPorts.length === 0) return [];
+  const common = {
+    weight: spec.weight,
+    workload: metadata.name,
+    labels: metadata.labels ?? {},
+    locality: spec.locality ?? '',
+  };
+  if (spec.sidecarPort !== undefined && spec.serviceAccount !== undefined) {
+    const identity = `spiffe://${trustDomain}/ns/${metadata.namespace}/sa/${spec.serviceAccount}`;
+    return [
+      { address: hostPort(spec.address, spec.sidecarPort), identity, ports: Object.fromEntries(appPorts), ...common },
+    ];
+  }
+  return [...new Set(appPorts.map(([, app]) => app))].map(app => ({
+    address: hostPort(spec.address, app),
+    identity: null,
+    ports: Object.fromEntries(appPorts.filter(([, other]) => other === app)),
+    ...common,
+  }));
+};
+
+const externalEndpoints = ({ name, externalName, ports }: ServiceDefinition): readonly EndpointView[] =>
+  ports.flatMap(({ port, target }) =>
+    typeof target === 'string'
+      ? []
+      : [
+          {
+            address: hostPort(externalName, target),
+            identity: null,
+            ports: { [String(port)]: target },
+            weight: 1,
+            workload: name,
+            labels: {},
+            locality: '',
+          },
+        ],
+  );
+
+/** IPv6 addresses in brackets. */
+const hostPort = (host: string, port: number): string => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`);

@@ -1,0 +1,105 @@
+/** Services compiled on demand and kept until an event touches them. */
+import { isIP } from 'node:net';
+import type { Snapshot } from '../../api/snapshot.ts';
+import { type CompiledService, compileService, finish } from './compile-service.ts';
+import { workloadEndpoints } from './endpoints.ts';
+import { compilePolicy } from './policy.ts';
+import { consumerNamespaces } from './routes.ts';
+import { defineService } from './service-definition.ts';
+import { instanceKey, serviceKey, type Touched, World, type WorldEvent } from './world.ts';
+
+/** A service's compiled forms: one for all callers, or one for each namespace with routes of its own. */
+interface Cached {
+  readonly consumers: ReadonlySet<string>;
+  readonly views: Map<string, CompiledService>;
+}
+
+/** Owned by the publisher; lives as long as it. */
+export class Translator {
+  readonly world = new World();
+  readonly trustDomain: string;
+  readonly #cache = new Map<string, Cached>();
+
+  constructor(trustDomain: string) {
+    this.trustDomain = trustDomain;
+  }
+
+  get outboundPolicy(): Snapshot['outboundPolicy'] {
+    return this.world.mesh.outboundTrafficPolicy.mode;
+  }
+
+  /** Takes one event of the store, and forgets what it may have changed. */
+  apply(event: WorldEvent): Touched {
+    const touched = this.world.apply(event);
+    if (touched.services === 'all') this.#cache.clear();
+    else for (const key of touched.services) this.#cache.delete(key);
+    return touched;
+  }
+
+  /** The service as callers in this namespace see it; undefined when there is none. */
+  view(key: string, callers: string): CompiledService | undefined {
+    let cached = this.#cache.get(key);
+    if (cached === undefined) {
+      const service = defineService(this.world, key);
+      const consumers = service ? consumerNamespaces(this.world, service) : new Set<string>();
+      cached = { consumers, views: new Map() };
+      this.#cache.set(key, cached);
+    }
+    const variant = cached.consumers.has(callers) ? callers : '';
+    let view = cached.views.get(variant);
+    if (view === undefined) {
+      view = key.startsWith('workload:') ? this.#compileInstance(key) : this.#compile(key, variant);
+      if (view === undefined) return undefined;
+      cached.views.set(variant, view);
+    }
+    return view;
+  }
+
+  /** Where a subscription (`service.namespace`, or `address:port`) leads. */
+  resolve(subscription: string): string | null {
+    const address = parseAddress(subscription);
+    if (address === undefined) return defineService(this.world, subscription) === undefined ? null : subscription;
+    for (const service of this.world.servicesAt(address.host))
+      if (service.spec.ports?.some(({ port }) => port === address.port))
+        return serviceKey(service.metadata.name, service.metadata.namespace ?? '');
+    for (const workload of this.world.workloadsAt(address.host))
+      if (workload.spec.ports.some(({ port }) => port === address.port))
+        return instanceKey(workload.metadata.name, workload.metadata.namespace ?? '');
+    return null;
+  }
+
+  #compile(key: string, callers: string): CompiledService | undefined {
+    const service = defineService(this.world, key);
+    return service && compileService(this.world, service, callers, this.trustDomain);
+  }
+
+  /** One workload by its own address: its ports, no routes, and the policies of its namespace. */
+  #compileInstance(key: string): CompiledService | undefined {
+    const dot = key.lastIndexOf('.');
+    const namespace = key.slice(dot + 1);
+    const workload = this.world.workload(namespace, key.slice('workload:'.length, dot));
+    if (workload === undefined) return undefined;
+    const policy = compilePolicy(this.world, namespace, '', '').view;
+    const ports = workload.spec.ports.map(({ port, name = '', protocol = 'http' as const }) => ({
+      port,
+      name,
+      protocol,
+      target: port,
+    }));
+    const config = {
+      name: key.slice(0, dot),
+      namespace,
+      addresses: [workload.spec.address],
+      ports: ports.map(({ port, name, protocol }) => ({ port, name, protocol, routes: [], policy })),
+    };
+    return finish(key, config, workloadEndpoints(workload, ports, this.trustDomain));
+  }
+}
+
+/** `10.0.0.1:80`, `[::1]:80`; undefined for names. */
+export const parseAddress = (subscription: string): { readonly host: string; readonly port: number } | undefined => {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(subscription);
+  if (match === null) return undefined;
+  const host = match[1] ?? match[2] ?? '';
+  return isIP(host) === 0 ? undefined : { host, port: Number(match[3]) };
+};
