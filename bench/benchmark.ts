@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { APPS } from './apps/all.ts';
 import type { RunningApp } from './apps/app.ts';
-import { type ChainCertificates, makeCertificates } from './chain/certificates.ts';
+import { type ChainCertificates, writeCertificates } from './chain/certificates.ts';
 import type { Children } from './chain/children.ts';
 import { missingProgram } from './chain/programs.ts';
 import type { Peer, PeerName, RunningPair } from './peers/peer.ts';
@@ -38,7 +38,7 @@ export class Benchmark implements AsyncDisposable {
 
   static async create(children: Children): Promise<Benchmark> {
     const directory = await mkdtemp(join(tmpdir(), 'outrider-bench-'));
-    return new Benchmark(children, directory, await makeCertificates(children, directory));
+    return new Benchmark(children, directory, await writeCertificates(directory));
   }
 
   async measure(workload: Workload, options: BenchmarkOptions): Promise<WorkloadResult> {

@@ -1,8 +1,17 @@
-/** What each proxy of a chain shows and trusts: one CA, one certificate each for A and B, made with openssl. */
-import { readFile, writeFile } from 'node:fs/promises';
+/** What each proxy of a chain shows and trusts: one CA, and a certificate each for A and B, as files. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Children } from './children.ts';
+import {
+  type CertificateAuthority,
+  createCertificateAuthority,
+  createKeyPair,
+  formatPrivateKey,
+} from '../../certs/certificate-authority.ts';
+import { issueCertificate } from '../../certs/issue-certificate.ts';
+import type { Refusal } from '../../certs/refusal.ts';
+import { parseSpiffeId } from '../../certs/spiffe-id.ts';
 
+/** Paths of PEM files. */
 export interface ProxyCertificate {
   readonly certificate: string;
   readonly key: string;
@@ -10,7 +19,7 @@ export interface ProxyCertificate {
   readonly both: string;
 }
 
-/** Paths of PEM files. Both leaves have a SPIFFE id and, since nginx and HAProxy verify nothing else, a DNS name. */
+/** Both leaves have a SPIFFE id and, since nginx and HAProxy verify nothing else, a DNS name. */
 export interface ChainCertificates {
   readonly ca: string;
   readonly a: ProxyCertificate;
@@ -18,7 +27,7 @@ export interface ChainCertificates {
 }
 
 export const TRUST_DOMAIN = 'mesh.local';
-/** Service accounts of the two proxies. */
+/** Services of the two proxies, and their service accounts. */
 export const SERVICE_A = 'caller';
 export const SERVICE_B = 'app';
 /** DNS name in the certificate of B. */
@@ -26,48 +35,36 @@ export const NAME_B = `${SERVICE_B}.mesh`;
 
 export const spiffeId = (service: string): string => `spiffe://${TRUST_DOMAIN}/ns/default/sa/${service}`;
 
-const request = [
-  'req',
-  '-x509',
-  '-newkey',
-  'ec',
-  '-pkeyopt',
-  'ec_paramgen_curve:P-256',
-  '-nodes',
-  '-days',
-  '2',
-  '-subj',
-  '/O=Outrider bench',
-];
+const accepted = <Value extends object>(value: Value | Refusal<string>): Value => {
+  if ('reason' in value) throw new Error(value.sentence);
+  return value;
+};
 
-const LEAF_EXTENSIONS = [
-  'basicConstraints=critical,CA:FALSE',
-  'keyUsage=critical,digitalSignature',
-  'extendedKeyUsage=serverAuth,clientAuth',
-];
-const CA_EXTENSIONS = [
-  'basicConstraints=critical,CA:TRUE',
-  'keyUsage=critical,keyCertSign,cRLSign',
-  `subjectAltName=URI:spiffe://${TRUST_DOMAIN}`,
-];
+const writeLeaf = async (
+  authority: CertificateAuthority,
+  directory: string,
+  service: string,
+): Promise<ProxyCertificate> => {
+  const id = accepted(parseSpiffeId(spiffeId(service)));
+  const { privateKey, publicKey } = createKeyPair();
+  const keyPem = formatPrivateKey(privateKey);
+  const { chainPem } = issueCertificate(authority, { id, publicKey, nowMs: Date.now(), dnsNames: [`${service}.mesh`] });
+  const path = (ending: string): string => join(directory, `${service}.${ending}`);
+  const files = { certificate: path('pem'), key: path('key'), both: path('both') };
+  await writeFile(files.certificate, chainPem);
+  await writeFile(files.key, keyPem, { mode: 0o600 });
+  await writeFile(files.both, chainPem + keyPem, { mode: 0o600 });
+  return files;
+};
 
-const addExtensions = (extensions: readonly string[]): string[] =>
-  extensions.flatMap(extension => ['-addext', extension]);
-
-/** Makes the CA and both leaves in `directory`. Follows the X.509-SVID rules, so that a sidecar accepts them too. */
-export const makeCertificates = async (children: Children, directory: string): Promise<ChainCertificates> => {
-  const path = (name: string): string => join(directory, name);
-  const ca = path('ca.pem');
-  await children.run('openssl', [...request, ...addExtensions(CA_EXTENSIONS), '-keyout', path('ca.key'), '-out', ca]);
-  const leaf = async (service: string): Promise<ProxyCertificate> => {
-    const files = { certificate: path(`${service}.pem`), key: path(`${service}.key`), both: path(`${service}.both`) };
-    const names = `subjectAltName=URI:${spiffeId(service)},DNS:${service}.mesh`;
-    const signing = ['-CA', ca, '-CAkey', path('ca.key'), '-keyout', files.key, '-out', files.certificate];
-    await children.run('openssl', [...request, ...addExtensions([...LEAF_EXTENSIONS, names]), ...signing]);
-    await writeFile(files.both, `${await readFile(files.certificate, 'utf8')}${await readFile(files.key, 'utf8')}`, {
-      mode: 0o600,
-    });
-    return files;
+/** Makes the CA and both leaves in `directory`. */
+export const writeCertificates = async (directory: string): Promise<ChainCertificates> => {
+  const authority = accepted(createCertificateAuthority({ trustDomain: TRUST_DOMAIN, nowMs: Date.now() }));
+  const ca = join(directory, 'ca.pem');
+  await writeFile(ca, authority.certificatePem);
+  return {
+    ca,
+    a: await writeLeaf(authority, directory, SERVICE_A),
+    b: await writeLeaf(authority, directory, SERVICE_B),
   };
-  return { ca, a: await leaf(SERVICE_A), b: await leaf(SERVICE_B) };
 };

@@ -35,9 +35,11 @@ export class Child {
     return this.process.exitCode === null && this.process.signalCode === null;
   }
 
-  /** The last thing that the child said, on one line. */
+  /** What the child said about its end, on one line: the line that speaks of an error, else the last ones. */
   get lastWords(): string {
-    return this.#tail.trim().split('\n').slice(-3).join(' / ') || 'nothing was printed';
+    const lines = this.#tail.trim().split('\n');
+    const telling = lines.findLast(line => /error|emerg|alert|critical/i.test(line));
+    return (telling ?? lines.slice(-3).join(' / ').trim()) || 'nothing was printed';
   }
 
   /** The child's next message, for children with a channel. */

@@ -24,7 +24,7 @@ const TYPE = 'type.googleapis.com/envoy.extensions';
 const socketAddress = (port: number): object => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
 const commonTls = ({ certificate, ca, side }: ProxyOptions): object => ({
-  tls_params: { tls_minimum_protocol_version: 'TLSv1_3' },
+  tls_params: { tls_minimum_protocol_version: 'TLSv1_3', tls_maximum_protocol_version: 'TLSv1_3' },
   alpn_protocols: ['h2'],
   tls_certificates: [
     { certificate_chain: { filename: certificate.certificate }, private_key: { filename: certificate.key } },

@@ -57,7 +57,10 @@ const forwarded = (headers: IncomingMessage['headers']): Record<string, string |
 };
 
 const proxy: RequestListener = (request, response) => {
-  const headers = forwarded(request.headers);
+  const { host, ...others } = request.headers;
+  const headers = forwarded(others);
+  // undici takes Host as the TLS server name too, so the next hop gets its own and is told the original.
+  if (host !== undefined) headers['x-forwarded-host'] ??= host;
   headers['x-request-id'] ??= randomUUID();
   const hasBody = 'content-length' in request.headers || 'transfer-encoding' in request.headers;
   pool
