@@ -1,9 +1,21 @@
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../../../common/clock.ts';
-import type { ProxyError } from '../../errors/proxy-error.ts';
+import type { Clock, Timer } from '../../../common/clock.ts';
+import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
 import type { FieldList, ResponseHead } from '../head.ts';
 import type { BufferAccount, OnRequest } from '../stream.ts';
-import type { Http1RequestHeads } from './request-heads.ts';
+import { type Http1Fault, requestFault } from './faults.ts';
+import { LINGER_MS, MAX_HEAD_BYTES } from './limits.ts';
+import { headEnd, partialHeadFault } from './partial-head.ts';
+import { BodyReader } from './read-body.ts';
+import type { DecodedRequest, Http1RequestHeads, Http1Version } from './request-heads.ts';
+import { Http1ServerStream } from './server-stream.ts';
+import { beginResponse } from './write-head.ts';
+import { MessageWriter } from './write-message.ts';
+
+/** So much of a chunk is looked at for a head that was seen before. */
+const MATCH_BYTES = 4_096;
+const HEAD_TIMEOUT_MS = 60_000;
+const KEEP_ALIVE_TIMEOUT_MS = 3_600_000;
 
 /** An answer of our own to a message that the codec refused. */
 export interface Http1Answer {
@@ -24,27 +36,349 @@ export interface Http1ServerContext {
   readonly answerError: (error: ProxyError) => Http1Answer;
 }
 
-/** What one connection reports. A class or an object per connection; `onRequest` may be shared. */
+/** What one connection reports. */
 export interface Http1ServerHandler {
   readonly onRequest: OnRequest;
   /**
-   * CONNECT: takes the socket over, without listeners of ours and not flowing. `leftover`: bytes that followed the head.
+   * CONNECT: takes the socket over, paused and without listeners of ours. `leftover`: bytes that followed the head.
    * When it is absent CONNECT is refused as DOWNSTREAM_PROTOCOL with the detail `connect_not_allowed`.
    */
-  readonly onConnect?: (socket: Duplex, authority: string, leftover: Buffer, version: '1.0' | '1.1') => void;
+  readonly onConnect?: (socket: Duplex, authority: string, leftover: Buffer, version: Http1Version) => void;
   /** The codec has answered this error itself (`answerError`); no exchange was made of it. For counters and logs. */
   onProtocolError(error: ProxyError): void;
   /** Once; the connection is gone (not called after `onConnect`). */
   onClose(): void;
 }
 
-/** The server side of one HTTP/1 connection. The socket must have been made with `allowHalfOpen: true`. */
+/**
+ * head: waits for a request head, whole or in part → body → answer → head …
+ * body: reads a request body. answer: the request is read (or an Upgrade not granted yet), its answer is not written yet;
+ * what comes in waits. raw: an Upgrade was granted. closing: the last answer is written, what still comes in is dropped. closed.
+ */
+type State = 'head' | 'body' | 'answer' | 'raw' | 'closing' | 'closed';
+
+/** The server side of one HTTP/1 connection. The socket must have been made with `allowHalfOpen: true`. Owned by its listener. */
 export class Http1ServerConnection {
-  constructor(_socket: Duplex, _context: Http1ServerContext, _handler: Http1ServerHandler) {}
+  readonly reader: BodyReader;
+  readonly writer: MessageWriter;
+  draining = false;
+  private state: State = 'head';
+  private stream: Http1ServerStream | undefined = undefined;
+  /** Bytes that can't be read yet: part of a head, or what the client sent ahead. */
+  private backlog: Buffer | undefined = undefined;
+  /** Bytes at the start of the backlog in which no head ends. */
+  private scanned = 0;
+  private skippedEmptyLine = false;
+  private paused = false;
+  private running = false;
+  private cause = '';
+  private requests = 0;
+  private headTimer: Timer | undefined = undefined;
+  private idleTimer: Timer | undefined = undefined;
+  private readonly socket: Duplex;
+  private readonly context: Http1ServerContext;
+  private readonly handler: Http1ServerHandler;
+
+  constructor(socket: Duplex, context: Http1ServerContext, handler: Http1ServerHandler) {
+    this.socket = socket;
+    this.context = context;
+    this.handler = handler;
+    this.reader = new BodyReader(context.account);
+    this.writer = new MessageWriter(socket, context.account, bytes => this.stream?.written(bytes));
+    socket.on('data', this.onData);
+    socket.on('end', this.onEnd);
+    socket.on('drain', this.onDrain);
+    socket.on('error', this.onError);
+    socket.on('close', this.onSocketClose);
+    this.watchIdle(0, 0);
+  }
+
   /** Bytes that were read before this connection was made. The connection keeps and may change them. */
-  push(_chunk: Buffer): void {}
+  push(chunk: Buffer): void {
+    this.onData(chunk);
+  }
+
   /** Finishes: the next response says `Connection: close`; closes at once when idle. */
-  drain(): void {}
+  drain(): void {
+    this.draining = true;
+    if (this.state === 'head' && this.backlog === undefined && !this.running) this.finishConnection();
+  }
+
   /** Closes at once; an open exchange is reset. */
-  close(): void {}
+  close(): void {
+    this.stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_closed'));
+    this.socket.destroy();
+  }
+
+  /** The stream's request was granted its Upgrade: from now on both directions are raw bytes. */
+  beginRaw(stream: Http1ServerStream): void {
+    this.state = 'raw';
+    this.reader.begin('close', 0, stream);
+    this.proceed();
+  }
+
+  /** Both directions are raw bytes. */
+  get raw(): boolean {
+    return this.state === 'raw';
+  }
+
+  /** The stream's answer is written. */
+  finished(keepAlive: boolean): void {
+    if (this.state === 'raw') {
+      this.socket.end();
+      return;
+    }
+    this.stream = undefined;
+    this.reader.abandon();
+    if (!keepAlive || this.draining) {
+      this.finishConnection();
+      return;
+    }
+    this.state = 'head';
+    this.proceed();
+  }
+
+  /** The stream's answer can't be completed. A reset, where it can be had: a mere end could pass for the end of the body. */
+  abort(): void {
+    this.stream = undefined;
+    this.state = 'closing';
+    const { socket } = this;
+    if ('resetAndDestroy' in socket && typeof socket.resetAndDestroy === 'function') socket.resetAndDestroy();
+    else socket.destroy();
+  }
+
+  /** The sink has passed on so much of the request body. */
+  consumed(bytes: number): void {
+    this.reader.consumed(bytes);
+    if (this.backlog !== undefined) this.proceed();
+  }
+
+  private readonly onData = (chunk: Buffer): void => {
+    const waiting = this.takeBacklog();
+    this.run(waiting === undefined ? chunk : Buffer.concat([waiting, chunk]));
+  };
+
+  private readonly onDrain = (): void => this.writer.drained();
+
+  private readonly onError = (error: Error): void => {
+    this.cause = 'code' in error ? String(error.code) : error.message;
+  };
+
+  private readonly onEnd = (): void => {
+    if (this.state === 'raw') {
+      this.reader.end();
+    } else if (this.state === 'body' || this.state === 'answer') {
+      this.stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_ended'));
+      this.socket.destroy();
+    } else this.socket.end();
+  };
+
+  private readonly onSocketClose = (): void => {
+    if (this.state === 'closed') return;
+    this.state = 'closed';
+    this.cancelTimers();
+    this.takeBacklog();
+    this.stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_lost', this.cause));
+    this.stream = undefined;
+    this.reader.abandon();
+    this.writer.close();
+    this.handler.onClose();
+  };
+
+  private takeBacklog(): Buffer | undefined {
+    const { backlog } = this;
+    if (backlog === undefined) return undefined;
+    this.backlog = undefined;
+    this.context.account.release(backlog.length);
+    return backlog;
+  }
+
+  private proceed(): void {
+    if (this.running) return;
+    const waiting = this.takeBacklog();
+    if (waiting !== undefined) this.run(waiting);
+    else this.setFlow();
+  }
+
+  private run(chunk: Buffer): void {
+    this.running = true;
+    let at = 0;
+    while (at < chunk.length) {
+      const next = this.step(chunk, at);
+      if (next === at) break;
+      at = next;
+    }
+    this.running = false;
+    if (at < chunk.length && this.state !== 'closing' && this.state !== 'closed') {
+      this.backlog = at === 0 ? chunk : chunk.subarray(at);
+      this.context.account.hold(this.backlog.length);
+      if (this.state === 'head') this.headTimer ??= this.startHeadTimer();
+    } else if (this.state === 'head' && this.draining) this.finishConnection();
+    this.setFlow();
+  }
+
+  /** The socket is read while what comes in can be used. */
+  private setFlow(): void {
+    const blocked = this.backlog !== undefined && this.state !== 'head';
+    if (blocked === this.paused || this.state === 'closed') return;
+    this.paused = blocked;
+    if (blocked) this.socket.pause();
+    else this.socket.resume();
+  }
+
+  /** Reads on from `at`; the same position when it can't. */
+  private step(chunk: Buffer, at: number): number {
+    switch (this.state) {
+      case 'head':
+        return this.readHead(chunk, at);
+      case 'body':
+      case 'raw':
+        return this.readBody(chunk, at);
+      case 'answer':
+        return at;
+      case 'closing':
+      case 'closed':
+        return chunk.length;
+    }
+  }
+
+  private readBody(chunk: Buffer, at: number): number {
+    const { reader } = this;
+    if (!reader.ready) return at;
+    const next = reader.read(chunk, at);
+    if (reader.state === 'fault') {
+      this.refuse(reader.fault);
+      return chunk.length;
+    }
+    if (reader.state === 'over' && this.state === 'body') this.state = 'answer';
+    return next;
+  }
+
+  private readHead(chunk: Buffer, at: number): number {
+    if (chunk[at] === 13 && !this.skippedEmptyLine) return this.skipEmptyLine(chunk, at);
+    const { heads } = this.context;
+    const end = Math.min(chunk.length, at + MATCH_BYTES);
+    const known = this.scanned === 0 ? heads.match(chunk.toString('latin1', at, end), 0) : undefined;
+    const decoded = known ?? this.parseHead(chunk, at);
+    if (decoded === undefined) return at;
+    if (typeof decoded === 'string') {
+      this.refuse(decoded);
+      return chunk.length;
+    }
+    this.scanned = 0;
+    this.skippedEmptyLine = false;
+    this.requests++;
+    this.headTimer?.cancel();
+    this.headTimer = undefined;
+    const next = at + decoded.bytes;
+    if (decoded.head.method === 'CONNECT') {
+      this.connect(decoded, chunk.subarray(next));
+      return chunk.length;
+    }
+    this.open(decoded);
+    return next;
+  }
+
+  /** RFC 9112 §2.2: one empty line before a request line is ignored. */
+  private skipEmptyLine(chunk: Buffer, at: number): number {
+    if (at + 1 === chunk.length) return at;
+    this.skippedEmptyLine = true;
+    return chunk[at + 1] === 10 ? at + 2 : at;
+  }
+
+  private parseHead(chunk: Buffer, at: number): DecodedRequest | Http1Fault | undefined {
+    const end = headEnd(chunk, at, this.scanned);
+    if (end === -1) {
+      const fault = partialHeadFault(chunk, at, this.scanned);
+      this.scanned = chunk.length - at;
+      return fault;
+    }
+    if (end - at > MAX_HEAD_BYTES) return 'head_too_large';
+    return this.context.heads.parse(chunk.toString('latin1', at, end));
+  }
+
+  private open(request: DecodedRequest): void {
+    const { head, volatile, pattern, contentLength } = request;
+    const stream = new Http1ServerStream(this, head.method, head.protocol, pattern);
+    this.stream = stream;
+    const hasBody = pattern.chunked || contentLength > 0;
+    this.state = hasBody ? 'body' : 'answer';
+    if (hasBody) this.reader.begin(pattern.chunked ? 'chunked' : 'length', contentLength, stream);
+    stream.open(this.handler.onRequest(stream, head, volatile, !hasBody && head.protocol === ''));
+  }
+
+  private connect(request: DecodedRequest, leftover: Buffer): void {
+    const { socket, handler } = this;
+    if (handler.onConnect === undefined) {
+      this.refuse('connect_not_allowed');
+      return;
+    }
+    this.state = 'closed';
+    this.cancelTimers();
+    socket.off('data', this.onData);
+    socket.off('end', this.onEnd);
+    socket.off('drain', this.onDrain);
+    socket.off('error', this.onError);
+    socket.off('close', this.onSocketClose);
+    socket.pause();
+    handler.onConnect(socket, request.head.authority, leftover, request.pattern.version);
+  }
+
+  /** The client broke the rules: it is told so, if no answer has begun, and the connection ends. */
+  private refuse(fault: Http1Fault): void {
+    const error = requestFault(fault);
+    const { stream } = this;
+    const answerable = stream === undefined || !stream.answered;
+    this.stream = undefined;
+    this.state = 'closing';
+    if (stream === undefined) this.handler.onProtocolError(error);
+    else stream.lose(error);
+    if (!answerable) {
+      this.abort();
+      return;
+    }
+    const { head, volatile, body } = this.context.answerError(error);
+    const to = { version: '1.1', method: stream?.method ?? '', protocol: '' } as const;
+    const end = body.length === 0;
+    if (beginResponse(this.writer, to, head, volatile, end, false) && !end) this.writer.data(body, true);
+    this.finishConnection();
+  }
+
+  /** Ends the connection after what was written. Reads on for a while: closing with bytes unread would destroy the answer on its way. */
+  private finishConnection(): void {
+    this.state = 'closing';
+    this.headTimer?.cancel();
+    this.reader.abandon();
+    this.takeBacklog();
+    this.socket.end(this.linger);
+    this.setFlow();
+  }
+
+  private readonly linger = (): void => {
+    if (this.state === 'closing') this.headTimer = this.context.clock.setTimer(LINGER_MS, () => this.socket.destroy());
+  };
+
+  private startHeadTimer(): Timer {
+    return this.context.clock.setTimer(this.context.requestHeadTimeoutMs ?? HEAD_TIMEOUT_MS, () => {
+      this.headTimer = undefined;
+      this.refuse('request_head_timeout');
+    });
+  }
+
+  /** Looks four times per timeout whether anything happened since; so a request costs no timer. */
+  private watchIdle(seen: number, quarters: number): void {
+    const { clock, keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS } = this.context;
+    this.idleTimer = clock.setTimer(keepAliveTimeoutMs / 4, () => {
+      const idle = this.requests === seen && (this.state === 'head' || this.state === 'closing');
+      if (idle && quarters === 3 && this.state === 'closing') this.socket.destroy();
+      else if (idle && quarters === 3) this.finishConnection();
+      else this.watchIdle(this.requests, idle ? quarters + 1 : 0);
+    });
+  }
+
+  private cancelTimers(): void {
+    this.headTimer?.cancel();
+    this.idleTimer?.cancel();
+    this.headTimer = this.idleTimer = undefined;
+  }
 }

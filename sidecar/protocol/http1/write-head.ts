@@ -1,0 +1,78 @@
+import type { FieldList, RequestHead, ResponseHead } from '../head.ts';
+import { announcedLength, BAD_FIELDS, isWritableTarget, templateOf } from './head-template.ts';
+import type { Http1Version } from './request-heads.ts';
+import { statusLine } from './status-line.ts';
+import type { Framing, MessageWriter } from './write-message.ts';
+
+/** Methods whose requests have a body by their meaning: without one, a length of 0 says so (RFC 9110 §8.6). */
+const WITH_BODY: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH']);
+
+/** What the request tells about the framing of its response. */
+export interface ResponseTo {
+  readonly version: Http1Version;
+  readonly method: string;
+  /** The protocol of an Upgrade; ''. */
+  readonly protocol: string;
+}
+
+/**
+ * Begins a request. False when the head can't be written without meaning something else; nothing was written then.
+ * Framing: a Content-Length as it is; else chunked when a body comes; else none. An Upgrade's bytes come later (`beginRaw`).
+ */
+export const beginRequest = (writer: MessageWriter, head: RequestHead, volatile: FieldList, end: boolean): boolean => {
+  const { method, path, authority, fields, protocol } = head;
+  const length = announcedLength(volatile);
+  if (length === BAD_FIELDS || (end && length > 0) || !isWritableTarget(method, path, authority)) return false;
+  const upgrade = protocol !== '';
+  const chunked = !end && length < 0 && !upgrade;
+  let last = '';
+  if (upgrade) last = `connection: Upgrade\r\nupgrade: ${protocol}\r\n`;
+  else if (end && length < 0 && fields.http1Shape === '' && WITH_BODY.has(method)) last = 'content-length: 0\r\n';
+  const start = `${method} ${path} HTTP/1.1\r\n`;
+  const text = templateOf(fields).render(start, authority, volatile, !upgrade, chunked, last);
+  const framing: Framing = chunked ? 'chunked' : length > 0 && !upgrade ? 'length' : 'none';
+  writer.begin(text, framing, length);
+  return true;
+};
+
+/**
+ * Begins a response. False when the head can't be written, or announces a body that does not come; nothing was written then.
+ * No body: after HEAD, with 204 and 304. Else a Content-Length as it is; chunked; for an HTTP/1.0 client the end of the connection.
+ * `keepAlive` false: the connection closes after this response, and the head says so.
+ */
+export const beginResponse = (
+  writer: MessageWriter,
+  to: ResponseTo,
+  head: ResponseHead,
+  volatile: FieldList,
+  end: boolean,
+  keepAlive: boolean,
+): boolean => {
+  const { status } = head;
+  const length = announcedLength(volatile);
+  if (length === BAD_FIELDS) return false;
+  const template = templateOf(head.fields);
+  if (status === 101) {
+    const last = `connection: Upgrade\r\nupgrade: ${to.protocol}\r\n`;
+    writer.begin(template.render(statusLine(status), undefined, volatile, false, false, last), 'close', 0);
+    return true;
+  }
+  const bodiless = status === 204 || status === 304 || to.method === 'HEAD';
+  if (end && length > 0 && !bodiless) return false;
+  let framing: Framing = 'none';
+  let last = '';
+  if (!bodiless) {
+    if (length >= 0) framing = 'length';
+    else if (end) last = 'content-length: 0\r\n';
+    else framing = to.version === '1.1' ? 'chunked' : 'close';
+  }
+  if (!keepAlive || framing === 'close') last += 'connection: close\r\n';
+  else if (to.version === '1.0') last += 'connection: keep-alive\r\n';
+  const text = template.render(statusLine(status), undefined, volatile, status !== 204, framing === 'chunked', last);
+  writer.begin(text, framing, Math.max(0, length));
+  return true;
+};
+
+/** A 1xx head as text. */
+export const informationalText = (head: ResponseHead): string =>
+  templateOf(head.fields).render(statusLine(head.status), undefined, [], false, false, '');
