@@ -44,6 +44,8 @@ export interface SidecarPeer {
   readonly identity: string;
   /** Address of the connection. */
   readonly address: string;
+  /** notAfter of its certificate. */
+  readonly certificateExpiresAtMs: number;
 }
 
 export interface SessionOwner {
