@@ -1,6 +1,6 @@
 /** `Namespace`: a space of names. Deleting one deletes what is in it. Kubernetes core/v1. */
 
-import type { ApiObject } from './object.ts';
+import { type ApiObject, checkNameIsLabel } from './object.ts';
 import type { ResourceKind } from './resource-kind.ts';
 import { ignored, object, text } from './schema.ts';
 
@@ -32,4 +32,5 @@ export const NAMESPACE: ResourceKind<Namespace> = {
   },
   required: [],
   columns: [{ name: 'Status', description: 'Always Active.', priority: 0, cell: () => 'Active' }],
+  check: ({ metadata }) => checkNameIsLabel(metadata),
 };

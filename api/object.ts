@@ -1,5 +1,6 @@
 /** What all resources have in common: the shape of an object, its metadata and its conditions, as in the Kubernetes API. */
 
+import type { Cause } from './resource-kind.ts';
 import { integer, labelName, list, map, object, required, type Schema, subdomain, text } from './schema.ts';
 
 export interface ObjectMeta {
@@ -92,6 +93,18 @@ export const METADATA_SCHEMA: Schema = object('Name, labels and what the server 
     additionalProperties: true,
   }),
 });
+
+/** `check` for kinds whose name is one part of a DNS name, so that `service.namespace` has one meaning. */
+export const checkNameIsLabel = ({ name }: ObjectMeta): Cause[] =>
+  /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(name)
+    ? []
+    : [
+        {
+          field: 'metadata.name',
+          message: 'must be at most 63 lower-case letters, digits and "-", beginning and ending with a letter or digit',
+          reason: 'FieldValueInvalid',
+        },
+      ];
 
 const CONDITION_SCHEMA: Schema = object('One statement about the object.', {
   type: required(text('What the statement is about, as one CamelCase word.')),

@@ -1,6 +1,6 @@
 /** `Service`: a name with ports, and the workloads behind it. Kubernetes core/v1, as far as a mesh uses it. */
 
-import { type ApiObject, type Condition, conditions, labelMap } from './object.ts';
+import { type ApiObject, type Condition, checkNameIsLabel, conditions, labelMap } from './object.ts';
 import type { Cause, ResourceKind } from './resource-kind.ts';
 import { choice, ignored, labelName, list, object, port, required, subdomain, text } from './schema.ts';
 import { APP_PROTOCOLS, type AppProtocol } from './snapshot.ts';
@@ -155,8 +155,8 @@ export const SERVICE: ResourceKind<Service> = {
           .join(',') || '<none>',
     },
   ],
-  check: ({ spec }) => {
-    const causes: Cause[] = [];
+  check: ({ metadata, spec }) => {
+    const causes: Cause[] = checkNameIsLabel(metadata);
     const ports = spec.ports ?? [];
     if (spec.type === 'ExternalName' && spec.externalName === undefined)
       causes.push({
