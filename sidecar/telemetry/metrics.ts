@@ -109,8 +109,8 @@ export class Metrics implements AsyncDisposable {
     else collectors.push(rows);
   }
 
-  /** The body of a scrape. */
-  expose(format: ExpositionFormat): Promise<string> {
+  /** The body of a scrape, in chunks of whole lines. The numbers are those of the moment of the call. */
+  expose(format: ExpositionFormat): AsyncGenerator<string, void, undefined> {
     return expose(this.collect(), format);
   }
 

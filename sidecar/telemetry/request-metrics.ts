@@ -22,7 +22,7 @@ export const BUCKETS = [
   '30.0',
 ] as const;
 
-const BOUNDS_MS: readonly number[] = BUCKETS.map(bound => Number(bound) * 1_000);
+const BOUNDS_MS = Float64Array.from(BUCKETS, bound => Number(bound) * 1_000);
 
 // The slots of a series. A request falls into one bucket; the last one has no bound. Bounds add up at the scrape.
 const DURATION_MS = 0;
@@ -46,44 +46,44 @@ export const recordRequest = (
   slots[offset + FIRST_BUCKET + bucket]! += 1;
 };
 
-/** The four metrics of requests. */
+/** The four metrics of requests, as they stand now. */
 export const requestFamilies = (table: SeriesTable<RequestLabels>): Family[] => {
-  const { slots } = table;
-  const counts: Sample[] = [];
-  const durations: Sample[] = [];
-  const requestBytes: Sample[] = [];
-  const responseBytes: Sample[] = [];
-  for (const { labels, offset } of table.all()) {
-    const sharedLabels = labels as RequestLabels & Readonly<Record<string, string>>;
-    let count = 0;
-    for (let bucket = 0; bucket <= BUCKETS.length; bucket++) {
-      count += slots[offset + FIRST_BUCKET + bucket]!;
-      durations.push({ metricName: BUCKET_NAME, labels: LE[bucket]!, sharedLabels, value: count });
-    }
-    durations.push({ metricName: SUM_NAME, sharedLabels, value: slots[offset + DURATION_MS]! / 1_000 });
-    durations.push({ metricName: COUNT_NAME, sharedLabels, value: count });
-    counts.push({ sharedLabels, value: count });
-    requestBytes.push({ sharedLabels, value: slots[offset + REQUEST_BYTES]! });
-    responseBytes.push({ sharedLabels, value: slots[offset + RESPONSE_BYTES]! });
-  }
+  const slots = table.slots.slice();
+  const series = [...table.all()];
+  const counter = (name: keyof typeof TRAFFIC_METRICS, valueAt: (offset: number) => number): Family => ({
+    name,
+    definition: TRAFFIC_METRICS[name],
+    samples: series.values().map(({ labels, offset }) => ({ sharedLabels: labels, value: valueAt(offset) })),
+  });
   return [
-    { name: 'outrider_requests_total', definition: TRAFFIC_METRICS.outrider_requests_total, samples: counts },
-    { name: DURATION_NAME, definition: TRAFFIC_METRICS[DURATION_NAME], samples: durations },
+    counter('outrider_requests_total', offset => countAt(slots, offset)),
     {
-      name: 'outrider_request_bytes_total',
-      definition: TRAFFIC_METRICS.outrider_request_bytes_total,
-      samples: requestBytes,
+      name: DURATION_NAME,
+      definition: TRAFFIC_METRICS[DURATION_NAME],
+      samples: series.values().flatMap(({ labels, offset }) => durationSamples(slots, offset, labels)),
     },
-    {
-      name: 'outrider_response_bytes_total',
-      definition: TRAFFIC_METRICS.outrider_response_bytes_total,
-      samples: responseBytes,
-    },
+    counter('outrider_request_bytes_total', offset => slots[offset + REQUEST_BYTES]!),
+    counter('outrider_response_bytes_total', offset => slots[offset + RESPONSE_BYTES]!),
   ];
 };
 
+const countAt = (slots: Float64Array, offset: number): number => {
+  let count = 0;
+  for (let bucket = 0; bucket <= BUCKETS.length; bucket++) count += slots[offset + FIRST_BUCKET + bucket]!;
+  return count;
+};
+
+const durationSamples = (slots: Float64Array, offset: number, sharedLabels: object): Sample[] => {
+  const samples: Sample[] = [];
+  let count = 0;
+  for (let bucket = 0; bucket <= BUCKETS.length; bucket++) {
+    count += slots[offset + FIRST_BUCKET + bucket]!;
+    samples.push({ metricName: `${DURATION_NAME}_bucket`, labels: LE[bucket]!, sharedLabels, value: count });
+  }
+  samples.push({ metricName: `${DURATION_NAME}_sum`, sharedLabels, value: slots[offset + DURATION_MS]! / 1_000 });
+  samples.push({ metricName: `${DURATION_NAME}_count`, sharedLabels, value: count });
+  return samples;
+};
+
 const DURATION_NAME = 'outrider_request_duration_seconds';
-const BUCKET_NAME = `${DURATION_NAME}_bucket`;
-const SUM_NAME = `${DURATION_NAME}_sum`;
-const COUNT_NAME = `${DURATION_NAME}_count`;
 const LE: readonly { readonly le: string }[] = [...BUCKETS, '+Inf'].map(le => ({ le }));

@@ -10,7 +10,7 @@ export const TCP_SENT = 2;
 export const TCP_RECEIVED = 3;
 export const TCP_WIDTH = 4;
 
-/** The four metrics of raw TCP connections. */
+/** The four metrics of raw TCP connections, as they stand now. */
 export const tcpFamilies = (table: SeriesTable<TcpLabels>): Family[] => [
   family(table, 'outrider_tcp_connections_opened_total', TCP_OPENED),
   family(table, 'outrider_tcp_connections_closed_total', TCP_CLOSED),

@@ -1,0 +1,79 @@
+import pino from 'pino';
+
+/** From chatty to mute. `OUTRIDER_LOG_LEVEL`. */
+export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** Facts beside the message, in `snake_case`; an Error under `error` is written with its stack. Never secrets. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** What happened to this process, for its operator. Not for what happened to a request: that is the access log. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** A logger whose lines all have these fields. It follows the level of the root. */
+  child(fields: LogFields): Logger;
+}
+
+/** The logger of a process, and its level, which can be changed while it runs. */
+export interface RootLogger extends Logger {
+  level: LogLevel;
+}
+
+/** Where lines go. What pino and the access log write to the same one stays whole lines. */
+export interface LogOutput {
+  /** Text that ends with a line end. False: more than its buffer holds is waiting, and `drain` comes when it has been written. */
+  write(text: string): boolean;
+  once(event: 'drain', listener: () => void): unknown;
+  /** Writes what waits, at once: for the end of the process. */
+  flushSync(): void;
+}
+
+/** Characters that may wait for a slow reader; what is beyond is lost. */
+const MAX_WAITING = 4_194_304;
+
+/**
+ * A file descriptor, by default standard output, written in the background: a reader that is slow or gone holds up nothing. (Node's own
+ * `process.stdout` waits for the reader of a pipe.)
+ */
+export const openLogOutput = (fd = 1): LogOutput => {
+  const output = pino.destination({ fd, sync: false, maxLength: MAX_WAITING });
+  // The reader is gone. There is nowhere left to say so.
+  output.on('error', () => {});
+  return output;
+};
+
+/** JSON lines, `{"level","time","message",…}`, by pino. */
+export const createLogger = (level: LogLevel, output: LogOutput): RootLogger => {
+  const root = pino(
+    {
+      level,
+      base: { type: 'log' },
+      messageKey: 'message',
+      errorKey: 'error',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+    },
+    output,
+  );
+  return {
+    ...withFields(root, {}),
+    get level() {
+      return root.level as LogLevel;
+    },
+    set level(next) {
+      root.level = next;
+    },
+  };
+};
+
+/** pino's own children keep the level that they were made with. */
+const withFields = (root: pino.Logger, own: LogFields): Logger => ({
+  debug: (message, fields) => root.debug({ ...own, ...fields }, message),
+  info: (message, fields) => root.info({ ...own, ...fields }, message),
+  warn: (message, fields) => root.warn({ ...own, ...fields }, message),
+  error: (message, fields) => root.error({ ...own, ...fields }, message),
+  child: fields => withFields(root, { ...own, ...fields }),
+});
