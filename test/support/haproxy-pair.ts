@@ -5,7 +5,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Pair, PairService } from './pair-options.ts';
+import type { ControlPair, PairService } from './pair-options.ts';
 import { freePorts } from './ports.ts';
 import { RunningProcess, runToEnd } from './processes.ts';
 import { connects } from './tcp.ts';
@@ -66,7 +66,7 @@ const makeCertificates = async (directory: string): Promise<void> => {
   }
 };
 
-export const startHaproxyPair = async (services: readonly PairService[]): Promise<Pair> => {
+export const startHaproxyPair = async (services: readonly PairService[]): Promise<ControlPair> => {
   const directory = mkdtempSync(join(tmpdir(), 'pair-'));
   await makeCertificates(directory);
   const [outbound = 0, ...ports] = await freePorts(1 + 2 * services.length);

@@ -13,8 +13,6 @@ export interface PairService {
 
 /** Two proxies with mTLS between: `app → A → B → app`. */
 export interface Pair extends AsyncDisposable {
-  /** `haproxy` and `direct` (no proxy at all) are the positive controls: what fails there too is the test's own fault. */
-  readonly kind: 'sidecars' | 'haproxy' | 'direct';
   /** A's outbound listener: routes by Host. */
   readonly outbound: number;
   /** B's mTLS listener. */
@@ -25,8 +23,13 @@ export interface Pair extends AsyncDisposable {
   output(): string;
 }
 
+/** `haproxy` and `direct` (no proxy at all) are the positive controls: what fails there too is the test's own fault. */
+export interface ControlPair extends Pair {
+  readonly kind: 'haproxy' | 'direct';
+}
+
 /** The control without any proxy: every port is the app's own. */
-export const directPair = (services: readonly PairService[]): Pair => ({
+export const directPair = (services: readonly PairService[]): ControlPair => ({
   kind: 'direct',
   outbound: services[0]?.appPort ?? 0,
   inbound: 0,

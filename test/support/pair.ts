@@ -2,12 +2,13 @@
  * A pair of sidecars as real processes, configured by files alone: `app → A (outbound) ══ mTLS ══ B (inbound) → app`.
  * A calls as service account `client`; B runs every service of the test as service account `server`.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DEFAULT_POLICY, type PolicyView, type Snapshot } from '../../api/snapshot.ts';
 import { startHaproxyPair } from './haproxy-pair.ts';
-import { directPair, type Pair, type PairService } from './pair-options.ts';
+import { type ControlPair, directPair, type Pair, type PairService } from './pair-options.ts';
+import { createSvid, createTestMesh, type TestMesh, writeStateDir } from './peer-certificates.ts';
 import { freePorts } from './ports.ts';
 import { Sidecar } from './sidecar-process.ts';
 
@@ -26,6 +27,8 @@ export interface PairOptions {
 
 export interface SidecarPair extends Pair {
   readonly kind: 'sidecars';
+  /** Who signed their certificates. */
+  readonly mesh: TestMesh;
   readonly a: Sidecar;
   readonly b: Sidecar;
 }
@@ -68,17 +71,16 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
   const [adminA, adminB, metricsA, metricsB, ...upstreamPorts] = rest;
   const upstreams = new Map(services.map(({ name }, i) => [name, upstreamPorts[i]!]));
   const snapshot = pairSnapshot(services, `127.0.0.1:${inboundB}`, options.policy);
-  const { makeTestCa, writeStateDir } = await import('./peer-certificates.ts');
-  const ca = await makeTestCa();
-  await writeStateDir(join(directory, 'a'), {
-    ca,
-    id: CLIENT_ID,
-    snapshot: options.editSnapshot?.(snapshot) ?? snapshot,
-  });
-  await writeStateDir(join(directory, 'b'), { ca, id: SERVER_ID, snapshot });
+  const mesh = createTestMesh();
+  const stateDirOf = (name: string, serviceAccount: string, content: Snapshot): string => {
+    const path = join(directory, name);
+    writeStateDir(path, createSvid(mesh.root, serviceAccount), mesh.bundle);
+    writeFileSync(join(path, 'snapshot.json'), JSON.stringify(content), { mode: 0o600 });
+    return path;
+  };
   const a = new Sidecar('A', {
     service: 'client',
-    stateDir: join(directory, 'a'),
+    stateDir: stateDirOf('a', 'client', options.editSnapshot?.(snapshot) ?? snapshot),
     ports: { inbound: inboundA!, outbound: outboundA!, admin: adminA!, metrics: metricsA! },
     env: {
       OUTRIDER_UPSTREAMS: [...upstreams].map(([name, port]) => `${name}=127.0.0.1:${port}`).join(','),
@@ -87,7 +89,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
   });
   const b = new Sidecar('B', {
     service: 'server',
-    stateDir: join(directory, 'b'),
+    stateDir: stateDirOf('b', 'server', snapshot),
     ports: { inbound: inboundB!, outbound: outboundB!, admin: adminB!, metrics: metricsB! },
     env: {
       OUTRIDER_APP_PORTS: services.map(service => `${service.protocol}=${service.appPort}`).join(','),
@@ -106,6 +108,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
   }
   return {
     kind: 'sidecars',
+    mesh,
     a,
     b,
     outbound: a.ports.outbound,
@@ -117,7 +120,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
 };
 
 /** The pair that `OUTRIDER_TEST_PAIR` names: `sidecars` (the default), `haproxy` or `direct`, for suites that make sense with any of them. */
-export const startPair = async (options: PairOptions): Promise<Pair> => {
+export const startPair = async (options: PairOptions): Promise<SidecarPair | ControlPair> => {
   if (process.env.OUTRIDER_TEST_PAIR === 'haproxy') return startHaproxyPair(options.services);
   if (process.env.OUTRIDER_TEST_PAIR === 'direct') return directPair(options.services);
   return startSidecarPair(options);
