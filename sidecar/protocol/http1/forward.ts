@@ -4,15 +4,13 @@ import type { FieldList, RequestHead } from '../head.ts';
 import type { BufferAccount, ResponseSink, Upstream } from '../stream.ts';
 import { Http1ClientStream } from './client-stream.ts';
 import { type Http1Fault, responseFault } from './faults.ts';
-import { MAX_HEAD_BYTES, MAX_INFORMATIONAL } from './limits.ts';
-import { headEnd, partialHeadFault } from './partial-head.ts';
+import { Input, type InputReader } from './input.ts';
+import { MAX_INFORMATIONAL } from './limits.ts';
 import { BodyReader } from './read-body.ts';
+import { HeadReader } from './read-head.ts';
 import type { DecodedResponse, Http1ResponseHeads } from './response-heads.ts';
 import { beginRequest } from './write-head.ts';
 import { MessageWriter } from './write-message.ts';
-
-/** So much of a chunk is looked at for a head that was seen before. */
-const MATCH_BYTES = 4_096;
 
 /** What all connections of one pool share. */
 export interface Http1ClientContext {
@@ -34,7 +32,7 @@ type State = 'idle' | 'head' | 'body' | 'raw' | 'closed';
  * The client side of one HTTP/1 connection, one exchange at a time. The socket is connected (or was asked to) and was made
  * with `allowHalfOpen: true`. Owned by its pool.
  */
-export class Http1ClientConnection {
+export class Http1ClientConnection implements InputReader {
   readonly reader: BodyReader;
   readonly writer: MessageWriter;
   private state: State = 'idle';
@@ -42,12 +40,8 @@ export class Http1ClientConnection {
   /** The server lets the connection live after the response that is being read. */
   private keepAlive = false;
   private informational = 0;
-  /** Bytes that can't be read yet. */
-  private backlog: Buffer | undefined = undefined;
-  /** Bytes at the start of the backlog in which no head ends. */
-  private scanned = 0;
-  private paused = false;
-  private running = false;
+  private readonly input: Input;
+  private readonly headReader: HeadReader<DecodedResponse>;
   private cause = '';
   /** The kernel refused the first bytes of the request: nobody saw it. */
   private unsent = false;
@@ -57,6 +51,8 @@ export class Http1ClientConnection {
   constructor(socket: Duplex, context: Http1ClientContext) {
     this.socket = socket;
     this.context = context;
+    this.input = new Input(socket, context.account, this);
+    this.headReader = new HeadReader(context.heads);
     this.reader = new BodyReader(context.account);
     this.writer = new MessageWriter(socket, context.account, bytes => this.stream?.written(bytes));
     socket.on('data', this.onData);
@@ -103,7 +99,7 @@ export class Http1ClientConnection {
   /** The sink has passed on so much of the response body. */
   consumed(bytes: number): void {
     this.reader.consumed(bytes);
-    if (this.backlog !== undefined) this.proceed();
+    this.input.proceed();
   }
 
   /** The raw direction to the server has ended. */
@@ -111,10 +107,7 @@ export class Http1ClientConnection {
     this.socket.end();
   }
 
-  private readonly onData = (chunk: Buffer): void => {
-    const waiting = this.takeBacklog();
-    this.run(waiting === undefined ? chunk : Buffer.concat([waiting, chunk]));
-  };
+  private readonly onData = (chunk: Buffer): void => this.input.push(chunk);
 
   private readonly onDrain = (): void => this.writer.drained();
 
@@ -135,47 +128,18 @@ export class Http1ClientConnection {
 
   private readonly onSocketClose = (): void => this.lose('connection_lost');
 
-  private takeBacklog(): Buffer | undefined {
-    const { backlog } = this;
-    if (backlog === undefined) return undefined;
-    this.backlog = undefined;
-    this.context.account.release(backlog.length);
-    return backlog;
+  /** Of `InputReader`. */
+  get wantsMore(): boolean {
+    return this.state === 'head';
   }
 
-  private proceed(): void {
-    if (this.running) return;
-    const waiting = this.takeBacklog();
-    if (waiting !== undefined) this.run(waiting);
-    else this.setFlow();
+  /** Of `InputReader`. */
+  settled(_waiting: boolean): void {
+    if (this.state === 'body' && this.reader.state === 'over') this.complete();
   }
 
-  private run(chunk: Buffer): void {
-    this.running = true;
-    let at = 0;
-    while (at < chunk.length) {
-      const next = this.step(chunk, at);
-      if (next === at) break;
-      at = next;
-    }
-    this.running = false;
-    if (at < chunk.length && this.state !== 'closed') {
-      this.backlog = at === 0 ? chunk : chunk.subarray(at);
-      this.context.account.hold(this.backlog.length);
-    } else if (this.state === 'body' && this.reader.state === 'over') this.complete();
-    this.setFlow();
-  }
-
-  private setFlow(): void {
-    const blocked = this.backlog !== undefined && this.state !== 'head';
-    if (blocked === this.paused || this.state === 'closed') return;
-    this.paused = blocked;
-    if (blocked) this.socket.pause();
-    else this.socket.resume();
-  }
-
-  /** Reads on from `at`; the same position when it can't. */
-  private step(chunk: Buffer, at: number): number {
+  /** Of `InputReader`. */
+  read(chunk: Buffer, at: number): number {
     switch (this.state) {
       case 'idle':
         // A server that speaks without being asked: whatever it means, the next answer could not be told from it.
@@ -209,26 +173,11 @@ export class Http1ClientConnection {
   }
 
   private readHead(chunk: Buffer, at: number): number {
-    const end = Math.min(chunk.length, at + MATCH_BYTES);
-    const { heads } = this.context;
-    const known = this.scanned === 0 ? heads.match(chunk.toString('latin1', at, end), 0) : undefined;
-    const decoded = known ?? this.parseHead(chunk, at);
+    const decoded = this.headReader.read(chunk, at);
     if (decoded === undefined) return at;
-    this.scanned = 0;
     const fault = typeof decoded === 'string' ? decoded : this.open(decoded);
     if (fault !== undefined) this.fail(fault);
     return typeof decoded === 'string' ? chunk.length : at + decoded.bytes;
-  }
-
-  private parseHead(chunk: Buffer, at: number): DecodedResponse | Http1Fault | undefined {
-    const end = headEnd(chunk, at, this.scanned);
-    if (end === -1) {
-      const fault = partialHeadFault(chunk, at, this.scanned);
-      this.scanned = chunk.length - at;
-      return fault;
-    }
-    if (end - at > MAX_HEAD_BYTES) return 'head_too_large';
-    return this.context.heads.parse(chunk.toString('latin1', at, end));
   }
 
   /** A response head came. RFC 9112 §6.3. */
@@ -288,7 +237,7 @@ export class Http1ClientConnection {
   private retire(): void {
     if (this.state === 'closed') return;
     this.state = 'closed';
-    this.takeBacklog();
+    this.input.close();
     this.reader.abandon();
     this.writer.close();
     this.socket.destroy();

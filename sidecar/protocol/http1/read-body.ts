@@ -164,32 +164,17 @@ export class BodyReader {
 
   /** Reads bytes that are not data: one, or those up to the end of a part. */
   private readFraming(chunk: Buffer, at: number): number {
-    switch (this.state) {
-      case 'size':
-        return this.readSize(chunk, at);
-      case 'extension':
-        return this.readExtension(chunk, at);
-      case 'size-end':
-        if (chunk[at] !== LF) this.fail('bad_chunk');
-        else if (this.remaining > 0) this.state = 'data';
-        else {
-          this.state = 'trailers';
-          this.lineBytes = 0;
-        }
-        return at + 1;
-      case 'data-cr':
-        if (chunk[at] === CR) this.state = 'data-lf';
-        else this.fail('bad_chunk');
-        return at + 1;
-      case 'data-lf':
-        if (chunk[at] === LF) {
-          this.state = 'size';
-          this.lineBytes = 0;
-        } else this.fail('bad_chunk');
-        return at + 1;
-      default:
-        return this.readTrailers(chunk, at);
+    const { state } = this;
+    if (state === 'size') return this.readSize(chunk, at);
+    if (state === 'extension') return this.readExtension(chunk, at);
+    if (state === 'trailers') return this.readTrailers(chunk, at);
+    if (chunk[at] !== (state === 'data-cr' ? CR : LF)) this.fail('bad_chunk');
+    else if (state === 'data-cr') this.state = 'data-lf';
+    else {
+      this.state = state === 'data-lf' ? 'size' : this.remaining > 0 ? 'data' : 'trailers';
+      this.lineBytes = 0;
     }
+    return at + 1;
   }
 
   private readSize(chunk: Buffer, at: number): number {

@@ -37,6 +37,8 @@ export class RequestPattern extends HeadPattern {
   readonly upgrade: string;
   /** The heads by method and target. */
   readonly lines = new Map<string, RequestHead>();
+  private lastLine = '';
+  private lastHead: RequestHead | undefined = undefined;
 
   constructor(version: Http1Version, parsed: ParsedFields) {
     super(parsed.pieces, parsed.volatile);
@@ -48,6 +50,17 @@ export class RequestPattern extends HeadPattern {
     this.keepAlive = !connection.includes('close') && (version === '1.1' || connection.includes('keep-alive'));
     const plain = upgrade === 'h2c' || !isToken(upgrade) || parsed.chunked || parsed.contentLength !== -1;
     this.upgrade = version === '1.1' && connection.includes('upgrade') && !plain ? upgrade : '';
+  }
+
+  /** The head with this method and target, if it is known. Clients repeat themselves, and comparing is cheaper than hashing. */
+  headFor(line: string): RequestHead | undefined {
+    if (line === this.lastLine) return this.lastHead;
+    const head = this.lines.get(line);
+    if (head !== undefined) {
+      this.lastLine = line;
+      this.lastHead = head;
+    }
+    return head;
   }
 }
 
@@ -70,7 +83,7 @@ export class Http1RequestHeads {
     const contentLength = pattern.lengthAt === -1 ? -1 : plainDecimal(volatile[pattern.lengthAt]!);
     if (contentLength === -1 && pattern.lengthAt !== -1) return undefined;
     const line = text.slice(at, versionAt);
-    const head = pattern.lines.get(line) ?? this.headOf(pattern, line);
+    const head = pattern.headFor(line) ?? this.headOf(pattern, line);
     if (typeof head === 'string' || head.method === 'CONNECT') return undefined;
     return { head, volatile, pattern, contentLength, bytes: versionAt - at + pattern.textLength(volatile) };
   }
@@ -91,7 +104,7 @@ export class Http1RequestHeads {
       () => new RequestPattern(version === ' HTTP/1.1' ? '1.1' : '1.0', parsed),
     );
     const line = text.slice(0, versionAt);
-    const head = pattern.lines.get(line) ?? this.headOf(pattern, line);
+    const head = pattern.headFor(line) ?? this.headOf(pattern, line);
     if (typeof head === 'string') return head;
     const { contentLength, chunked, volatile } = parsed;
     if (head.method === 'CONNECT' && (chunked || contentLength > 0)) return 'body_with_connect';

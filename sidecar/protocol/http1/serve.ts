@@ -4,16 +4,15 @@ import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
 import type { FieldList, ResponseHead } from '../head.ts';
 import type { BufferAccount, OnRequest } from '../stream.ts';
 import { type Http1Fault, requestFault } from './faults.ts';
-import { LINGER_MS, MAX_HEAD_BYTES } from './limits.ts';
-import { headEnd, partialHeadFault } from './partial-head.ts';
+import { Input, type InputReader } from './input.ts';
+import { LINGER_MS } from './limits.ts';
 import { BodyReader } from './read-body.ts';
+import { HeadReader } from './read-head.ts';
 import type { DecodedRequest, Http1RequestHeads, Http1Version } from './request-heads.ts';
 import { Http1ServerStream } from './server-stream.ts';
 import { beginResponse } from './write-head.ts';
 import { MessageWriter } from './write-message.ts';
 
-/** So much of a chunk is looked at for a head that was seen before. */
-const MATCH_BYTES = 4_096;
 const HEAD_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 3_600_000;
 
@@ -58,19 +57,15 @@ export interface Http1ServerHandler {
 type State = 'head' | 'body' | 'answer' | 'raw' | 'closing' | 'closed';
 
 /** The server side of one HTTP/1 connection. The socket must have been made with `allowHalfOpen: true`. Owned by its listener. */
-export class Http1ServerConnection {
+export class Http1ServerConnection implements InputReader {
   readonly reader: BodyReader;
   readonly writer: MessageWriter;
   draining = false;
   private state: State = 'head';
   private stream: Http1ServerStream | undefined = undefined;
-  /** Bytes that can't be read yet: part of a head, or what the client sent ahead. */
-  private backlog: Buffer | undefined = undefined;
-  /** Bytes at the start of the backlog in which no head ends. */
-  private scanned = 0;
+  private readonly input: Input;
+  private readonly headReader: HeadReader<DecodedRequest>;
   private skippedEmptyLine = false;
-  private paused = false;
-  private running = false;
   private cause = '';
   private requests = 0;
   private headTimer: Timer | undefined = undefined;
@@ -83,6 +78,8 @@ export class Http1ServerConnection {
     this.socket = socket;
     this.context = context;
     this.handler = handler;
+    this.input = new Input(socket, context.account, this);
+    this.headReader = new HeadReader(context.heads);
     this.reader = new BodyReader(context.account);
     this.writer = new MessageWriter(socket, context.account, bytes => this.stream?.written(bytes));
     socket.on('data', this.onData);
@@ -95,13 +92,13 @@ export class Http1ServerConnection {
 
   /** Bytes that were read before this connection was made. The connection keeps and may change them. */
   push(chunk: Buffer): void {
-    this.onData(chunk);
+    this.input.push(chunk);
   }
 
   /** Finishes: the next response says `Connection: close`; closes at once when idle. */
   drain(): void {
     this.draining = true;
-    if (this.state === 'head' && this.backlog === undefined && !this.running) this.finishConnection();
+    if (this.state === 'head' && !this.input.waiting) this.finishConnection();
   }
 
   /** Closes at once; an open exchange is reset. */
@@ -114,7 +111,7 @@ export class Http1ServerConnection {
   beginRaw(stream: Http1ServerStream): void {
     this.state = 'raw';
     this.reader.begin('close', 0, stream);
-    this.proceed();
+    this.input.proceed();
   }
 
   /** Both directions are raw bytes. */
@@ -135,7 +132,7 @@ export class Http1ServerConnection {
       return;
     }
     this.state = 'head';
-    this.proceed();
+    this.input.proceed();
   }
 
   /** The stream's answer can't be completed. A reset, where it can be had: a mere end could pass for the end of the body. */
@@ -150,13 +147,10 @@ export class Http1ServerConnection {
   /** The sink has passed on so much of the request body. */
   consumed(bytes: number): void {
     this.reader.consumed(bytes);
-    if (this.backlog !== undefined) this.proceed();
+    this.input.proceed();
   }
 
-  private readonly onData = (chunk: Buffer): void => {
-    const waiting = this.takeBacklog();
-    this.run(waiting === undefined ? chunk : Buffer.concat([waiting, chunk]));
-  };
+  private readonly onData = (chunk: Buffer): void => this.input.push(chunk);
 
   private readonly onDrain = (): void => this.writer.drained();
 
@@ -177,7 +171,7 @@ export class Http1ServerConnection {
     if (this.state === 'closed') return;
     this.state = 'closed';
     this.cancelTimers();
-    this.takeBacklog();
+    this.input.close();
     this.stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_lost', this.cause));
     this.stream = undefined;
     this.reader.abandon();
@@ -185,49 +179,20 @@ export class Http1ServerConnection {
     this.handler.onClose();
   };
 
-  private takeBacklog(): Buffer | undefined {
-    const { backlog } = this;
-    if (backlog === undefined) return undefined;
-    this.backlog = undefined;
-    this.context.account.release(backlog.length);
-    return backlog;
+  /** Of `InputReader`. */
+  get wantsMore(): boolean {
+    return this.state === 'head';
   }
 
-  private proceed(): void {
-    if (this.running) return;
-    const waiting = this.takeBacklog();
-    if (waiting !== undefined) this.run(waiting);
-    else this.setFlow();
+  /** Of `InputReader`. */
+  settled(waiting: boolean): void {
+    if (this.state !== 'head') return;
+    if (waiting) this.headTimer ??= this.startHeadTimer();
+    else if (this.draining) this.finishConnection();
   }
 
-  private run(chunk: Buffer): void {
-    this.running = true;
-    let at = 0;
-    while (at < chunk.length) {
-      const next = this.step(chunk, at);
-      if (next === at) break;
-      at = next;
-    }
-    this.running = false;
-    if (at < chunk.length && this.state !== 'closing' && this.state !== 'closed') {
-      this.backlog = at === 0 ? chunk : chunk.subarray(at);
-      this.context.account.hold(this.backlog.length);
-      if (this.state === 'head') this.headTimer ??= this.startHeadTimer();
-    } else if (this.state === 'head' && this.draining) this.finishConnection();
-    this.setFlow();
-  }
-
-  /** The socket is read while what comes in can be used. */
-  private setFlow(): void {
-    const blocked = this.backlog !== undefined && this.state !== 'head';
-    if (blocked === this.paused || this.state === 'closed') return;
-    this.paused = blocked;
-    if (blocked) this.socket.pause();
-    else this.socket.resume();
-  }
-
-  /** Reads on from `at`; the same position when it can't. */
-  private step(chunk: Buffer, at: number): number {
+  /** Of `InputReader`. */
+  read(chunk: Buffer, at: number): number {
     switch (this.state) {
       case 'head':
         return this.readHead(chunk, at);
@@ -256,16 +221,12 @@ export class Http1ServerConnection {
 
   private readHead(chunk: Buffer, at: number): number {
     if (chunk[at] === 13 && !this.skippedEmptyLine) return this.skipEmptyLine(chunk, at);
-    const { heads } = this.context;
-    const end = Math.min(chunk.length, at + MATCH_BYTES);
-    const known = this.scanned === 0 ? heads.match(chunk.toString('latin1', at, end), 0) : undefined;
-    const decoded = known ?? this.parseHead(chunk, at);
+    const decoded = this.headReader.read(chunk, at);
     if (decoded === undefined) return at;
     if (typeof decoded === 'string') {
       this.refuse(decoded);
       return chunk.length;
     }
-    this.scanned = 0;
     this.skippedEmptyLine = false;
     this.requests++;
     this.headTimer?.cancel();
@@ -284,17 +245,6 @@ export class Http1ServerConnection {
     if (at + 1 === chunk.length) return at;
     this.skippedEmptyLine = true;
     return chunk[at + 1] === 10 ? at + 2 : at;
-  }
-
-  private parseHead(chunk: Buffer, at: number): DecodedRequest | Http1Fault | undefined {
-    const end = headEnd(chunk, at, this.scanned);
-    if (end === -1) {
-      const fault = partialHeadFault(chunk, at, this.scanned);
-      this.scanned = chunk.length - at;
-      return fault;
-    }
-    if (end - at > MAX_HEAD_BYTES) return 'head_too_large';
-    return this.context.heads.parse(chunk.toString('latin1', at, end));
   }
 
   private open(request: DecodedRequest): void {
@@ -349,9 +299,8 @@ export class Http1ServerConnection {
     this.state = 'closing';
     this.headTimer?.cancel();
     this.reader.abandon();
-    this.takeBacklog();
+    this.input.drop();
     this.socket.end(this.linger);
-    this.setFlow();
   }
 
   private readonly linger = (): void => {
