@@ -7,7 +7,7 @@ import { Children } from './chain/children.ts';
 import { PEERS } from './peers/all.ts';
 import type { Peer } from './peers/peer.ts';
 import { profile } from './profile.ts';
-import { describeMachine } from './report/machine.ts';
+import { watchMachine } from './report/machine.ts';
 import { formatMarkdown, type Report } from './report/markdown.ts';
 import { TARGETS } from './report/targets.ts';
 import { judge, type WorkloadResult } from './report/verdict.ts';
@@ -38,10 +38,11 @@ const run = async (benchmark: Benchmark, options: BenchmarkArguments): Promise<n
   const workloads = chooseWorkloads(options.only);
   const peers = choosePeers(options.peers);
   const results: WorkloadResult[] = [];
+  const machine = watchMachine(peers);
   for (const workload of workloads) results.push(await benchmark.measure(workload, { ...options, peers, progress }));
   const measured = new Set(workloads.map(workload => workload.name));
   const report: Report = {
-    machine: describeMachine(peers),
+    machine: machine(),
     date: new Date().toISOString(),
     command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
     runs: options.runs,

@@ -1,5 +1,5 @@
 /** The HTTP/1.1 app: nginx, with `stub_status` as the counter. */
-import { mkdir, open, writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nginxConfig } from '../chain/nginx-config.ts';
 import { freePorts, waitUntilListening } from '../chain/ports.ts';
@@ -17,7 +17,6 @@ const requestsOf = (status: string): number => Number(/^\s*\d+ \d+ (\d+)/m.exec(
 
 export const startNginxApp: StartApp = async (children, directory) => {
   const [port, statusPort] = (await freePorts(2)) as [number, number];
-  await mkdir(directory);
   await sparseFile(join(directory, '1mb'), MEGABYTE);
   await sparseFile(join(directory, 'large'), LARGE_BYTES);
   const config = nginxConfig(

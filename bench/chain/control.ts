@@ -1,8 +1,9 @@
 /** The positive control: before anything is measured, one request must reach the app and bring back its exact answer. */
 import { connect } from 'node:http2';
-import type { RunningApp } from '../apps/app.ts';
-import { SMALL_BODY } from '../apps/app.ts';
+import { connect as connectTcp } from 'node:net';
+import { type RunningApp, SMALL_BODY } from '../apps/app.ts';
 import { GRPC_MESSAGE, GRPC_PATH } from '../apps/grpc-message.ts';
+import { readThriftFrames, thriftCall, thriftReply } from '../apps/thrift-message.ts';
 import type { AppProtocol } from '../peers/peer.ts';
 
 interface Answer {
@@ -64,6 +65,32 @@ const askHttp2 = (port: number, grpc: boolean): Promise<Answer> =>
     stream.end(grpc ? GRPC_MESSAGE : undefined);
   });
 
+const CONTROL_SEQUENCE = 1;
+
+const askThrift = (port: number): Promise<Answer> =>
+  new Promise((resolve, reject) => {
+    const socket = connectTcp(port, '127.0.0.1');
+    let received = Buffer.alloc(0);
+    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS / 1_000} s`)));
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error('the connection was closed instead of an answer')));
+    socket.on('data', (chunk: Buffer) => {
+      received = Buffer.concat([received, chunk]);
+      readThriftFrames(received, body => {
+        resolve({ fault: undefined, body });
+        socket.destroy();
+      });
+    });
+    socket.write(thriftCall(CONTROL_SEQUENCE));
+  });
+
+const EXPECTED: Readonly<Record<AppProtocol, Buffer>> = {
+  http1: Buffer.from(SMALL_BODY),
+  http2: Buffer.from(SMALL_BODY),
+  grpc: GRPC_MESSAGE,
+  thrift: thriftReply(CONTROL_SEQUENCE),
+};
+
 const ask = async (protocol: AppProtocol, port: number): Promise<Answer> => {
   switch (protocol) {
     case 'http1':
@@ -73,7 +100,7 @@ const ask = async (protocol: AppProtocol, port: number): Promise<Answer> => {
     case 'grpc':
       return askHttp2(port, true);
     case 'thrift':
-      return { fault: 'no Thrift client here yet', body: Buffer.alloc(0) };
+      return askThrift(port);
   }
 };
 
@@ -83,7 +110,6 @@ export const control = async (app: RunningApp, port: number): Promise<void> => {
   const { fault, body } = await ask(app.protocol, port);
   const counted = (await app.count()) - before;
   if (fault) throw new Error(`the control request got ${fault}`);
-  if (!body.equals(app.protocol === 'grpc' ? GRPC_MESSAGE : Buffer.from(SMALL_BODY)))
-    throw new Error('the control request got another body than the app sends');
+  if (!body.equals(EXPECTED[app.protocol])) throw new Error('the control request got another body than the app sends');
   if (counted !== 1) throw new Error(`the app counted ${counted} control requests instead of 1`);
 };

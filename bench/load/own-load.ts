@@ -6,6 +6,7 @@ import type { Http1LoadOptions } from './http1-load.ts';
 import type { Http2LoadOptions } from './http2-load.ts';
 import type { LoadResult } from './load-result.ts';
 import type { StreamLoadOptions } from './stream-load.ts';
+import type { ThriftLoadOptions } from './thrift-load.ts';
 
 const runner =
   <Options>(program: string) =>
@@ -18,3 +19,4 @@ export const runHttp1Load = runner<Http1LoadOptions>('http1-load.ts');
 export const runHttp2Load = runner<Http2LoadOptions>('http2-load.ts');
 export const runStreamLoad = runner<StreamLoadOptions>('stream-load.ts');
 export const runGrpcLoad = runner<GrpcLoadOptions>('grpc-load.ts');
+export const runThriftLoad = runner<ThriftLoadOptions>('thrift-load.ts');

@@ -7,36 +7,33 @@ import { missingProgram, programVersion } from '../chain/programs.ts';
 import type { Chain, Peer } from './peer.ts';
 import { type ProxyProcess, startPair } from './start-pair.ts';
 
-const common = (mode: string): string => `
+const COMMON = `
 global
   nbthread 1
   maxconn 4000
 defaults
-  mode ${mode}
+  mode http
   timeout client 60s
   timeout server 60s
   timeout connect 5s
-  ${mode === 'http' ? 'http-reuse always' : ''}
-`;
-
-const HTTP_A = `  unique-id-format %[uuid()]
-  unique-id-header X-Request-ID
+  http-reuse always
 `;
 
 const configure = (chain: Chain, portA: number, portB: number): readonly [string, string] => {
   const { ca, a, b } = chain.certificates;
-  const mode = chain.protocol === 'thrift' ? 'tcp' : 'http';
-  const prior = chain.protocol === 'http2' || chain.protocol === 'grpc' ? 'proto h2' : '';
-  const alpn = mode === 'http' ? 'alpn h2' : '';
+  const prior = chain.protocol === 'http1' ? '' : 'proto h2';
+  const verified = `ca-file ${ca} verify required ssl-min-ver TLSv1.3 alpn h2`;
   return [
-    `${common(mode)}frontend a
-${mode === 'http' ? HTTP_A : ''}  bind 127.0.0.1:${portA} ${prior}
+    `${COMMON}frontend a
+  unique-id-format %[uuid()]
+  unique-id-header X-Request-ID
+  bind 127.0.0.1:${portA} ${prior}
   default_backend to_b
 backend to_b
-  server b 127.0.0.1:${portB} ssl crt ${a.both} ca-file ${ca} verify required sni str(${NAME_B}) verifyhost ${NAME_B} ssl-min-ver TLSv1.3 ${alpn}
+  server b 127.0.0.1:${portB} ssl crt ${a.both} ${verified} sni str(${NAME_B}) verifyhost ${NAME_B}
 `,
-    `${common(mode)}frontend b
-  bind 127.0.0.1:${portB} ssl crt ${b.both} ca-file ${ca} verify required ssl-min-ver TLSv1.3 ${alpn}
+    `${COMMON}frontend b
+  bind 127.0.0.1:${portB} ssl crt ${b.both} ${verified}
   default_backend app
 backend app
   server app 127.0.0.1:${chain.appPort} ${prior}
@@ -47,7 +44,7 @@ backend app
 export const haproxy: Peer = {
   name: 'haproxy',
   version: () => programVersion('haproxy', ['-v']) ?? '',
-  unavailable: () => missingProgram(['haproxy']),
+  unavailable: protocol => (protocol === 'thrift' ? 'HAProxy does not speak Thrift.' : missingProgram(['haproxy'])),
   async start(chain) {
     const [portA, portB] = (await freePorts(2)) as [number, number];
     const proxy = async (file: string, config: string, port: number): Promise<ProxyProcess> => {

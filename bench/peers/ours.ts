@@ -9,6 +9,7 @@ import {
   SNAPSHOT_FORMAT,
   type Snapshot,
 } from '../../api/snapshot.ts';
+import { readConfig } from '../../sidecar/config.ts';
 import { type ProxyCertificate, SERVICE_A, SERVICE_B, spiffeId, TRUST_DOMAIN } from '../chain/certificates.ts';
 import { freePorts, waitUntil } from '../chain/ports.ts';
 import type { AppProtocol, Chain, Peer, PeerName } from './peer.ts';
@@ -75,6 +76,12 @@ const isReady = async (metricsPort: number): Promise<boolean> => {
   }
 };
 
+/** An option that the sidecar does not know would be ignored, and one worker measured as two. */
+const hasWorkers = (): boolean => {
+  const read = readConfig({ OUTRIDER_SERVICE: SERVICE_A, OUTRIDER_WORKERS: '2' });
+  return 'config' in read && 'workers' in read.config;
+};
+
 /**
  * Our sidecars as a peer. `nodeOptions` go to Node itself, in front of the program; `environment` on top of the pair's own.
  */
@@ -85,7 +92,8 @@ export const outrider = (
 ): Peer => ({
   name,
   version: () => `this work tree, Node ${process.version}`,
-  unavailable: () => undefined,
+  unavailable: () =>
+    environment['OUTRIDER_WORKERS'] === undefined || hasWorkers() ? undefined : 'the sidecar has no workers yet.',
   async start(chain) {
     const [port, inbound, ...rest] = (await freePorts(8)) as [number, number, ...number[]];
     const [outboundA, inboundA, adminA, metricsA, adminB, metricsB] = rest as [
@@ -106,8 +114,8 @@ export const outrider = (
       start: () =>
         chain.children.start(process.execPath, [...nodeOptions, PROGRAM, 'sidecar'], {
           environment: {
-            // Nobody listens there: the pair lives on its state folders.
-            OUTRIDER_CONTROL_PLANE: 'https://127.0.0.1:1',
+            OUTRIDER_CONTROL_PLANE: 'none',
+            OUTRIDER_DRAIN: '1s',
             OUTRIDER_METRICS: `127.0.0.1:${metricsPort}`,
             ...own,
             ...environment,

@@ -89,7 +89,7 @@ export const formatMarkdown = (report: Report): string =>
   `# Benchmark results
 
 ${report.date}, \`${report.command}\`, ${report.runs} run${report.runs === 1 ? '' : 's'} of ${report.seconds} s each, interleaved between the pairs.
-${report.machine.processor}, ${report.machine.cores} cores, ${report.machine.memoryGb} GB, ${report.machine.kernel}. Load generator, app and pair share these cores,
+${report.machine.processor}, ${report.machine.cores} cores, ${report.machine.memoryGb} GB, ${report.machine.kernel}; load average before ${report.machine.loadAverage.toFixed(1)}, CPU time stolen by the hypervisor ${report.machine.stolenPercent.toFixed(0)} %. Load generator, app and pair share these cores,
 so requests/s and latency tell less than the CPU time of the pair, and every figure means something only beside a peer's of the same round.
 
 ${table(
