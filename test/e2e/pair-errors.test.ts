@@ -14,12 +14,7 @@ const app = await startHttpApp();
 t.teardown(() => app[Symbol.asyncDispose]());
 
 /** What every answer of the mesh has, and the text of its sentence. */
-const checkAnswer = async (
-  t: Test,
-  answer: Dispatcher.ResponseData,
-  status: number,
-  flag: string,
-): Promise<string> => {
+const checkAnswer = async (t: Test, answer: Dispatcher.ResponseData, status: number, flag: string): Promise<string> => {
   const sentence = await answer.body.text();
   t.equal(answer.statusCode, status);
   t.equal(answer.headers['x-outrider-flag'], flag);
@@ -103,7 +98,8 @@ t.test('an app that takes longer than the route allows', async t => {
 t.test('a request with two lengths', async t => {
   await using pair = await startSidecarPair(web(app.port));
   const before = app.seen.get('/count') ?? 0;
-  const twoLengths = 'POST /count HTTP/1.1\r\nHost: web\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
+  const twoLengths =
+    'POST /count HTTP/1.1\r\nHost: web\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n';
   const text = await sendRaw(pair.outbound, twoLengths);
   t.match(text, /^HTTP\/1\.1 400 /);
   t.match(text, /\r\nx-outrider-flag: DPE\r\n/i);

@@ -38,11 +38,7 @@ const counted = async (labels: Record<string, string>): Promise<{ source: number
 };
 
 /** Waits for a count to come true: an exchange is counted when it ends, which may be a moment after the client is done. */
-const becomes = async (
-  t: Test,
-  labels: Record<string, string>,
-  expected: { source: number; destination: number },
-) => {
+const becomes = async (t: Test, labels: Record<string, string>, expected: { source: number; destination: number }) => {
   const same = async () => {
     const now = await counted(labels);
     return now.source >= expected.source && now.destination >= expected.destination;

@@ -15,9 +15,10 @@ await once(server, 'listening');
 let opened = 0;
 server.on('connection', socket => {
   opened++;
-  socket.on('message', (data, isBinary) => {
-    if (data.toString() === 'close') socket.close(4001, 'as asked');
-    else if (data.toString() === 'vanish') socket.terminate();
+  socket.on('message', (data: Buffer, isBinary) => {
+    const text = data.toString();
+    if (text === 'close') socket.close(4001, 'as asked');
+    else if (text === 'vanish') socket.terminate();
     else socket.send(data, { binary: isBinary });
   });
 });
@@ -63,7 +64,7 @@ t.test('fragments and hundred messages in a row keep their order', async t => {
   t.equal(String((await once(socket, 'message'))[0]), 'one two three');
   const received: string[] = [];
   const all = new Promise<void>(resolve => {
-    socket.on('message', data => {
+    socket.on('message', (data: Buffer) => {
       if (received.push(String(data)) === 100) resolve();
     });
   });

@@ -70,6 +70,16 @@ const failure = (code: number): Partial<grpc.StatusObject> => {
   return { code, details: 'Fehler: größer als 100 %', metadata };
 };
 
+/** `count` messages, no faster than the caller takes them. */
+const streamAnswers = async (call: grpc.ServerWritableStream<Message, Message>): Promise<void> => {
+  const cancelled = new Promise(resolve => call.once('cancelled', resolve));
+  for (let count = 0; count < call.request.count && !call.cancelled; count++) {
+    const room = call.write(message({ payload: call.request.payload, count }));
+    if (!room) await Promise.race([once(call, 'drain'), cancelled]);
+    if (call.request.delayMs) await new Promise(resolve => setTimeout(resolve, call.request.delayMs));
+  }
+};
+
 /** Starts the server on a free port. Unary and Bidi give back what they get, and the metadata `x-echo` and `x-echo-bin`. */
 export const startEchoServer = async (): Promise<EchoServer> => {
   const server = new grpc.Server({
@@ -98,16 +108,12 @@ export const startEchoServer = async (): Promise<EchoServer> => {
       const timer = setTimeout(answer, call.request.delayMs);
       call.once('cancelled', () => clearTimeout(timer));
     },
-    ServerStream: async (call: grpc.ServerWritableStream<Message, Message>) => {
+    ServerStream: (call: grpc.ServerWritableStream<Message, Message>) => {
       begin(call);
-      const cancelled = new Promise(resolve => call.once('cancelled', resolve));
-      for (let i = 0; i < call.request.count && !call.cancelled; i++) {
-        const room = call.write(message({ payload: call.request.payload, count: i }));
-        if (!room) await Promise.race([once(call, 'drain'), cancelled]);
-        if (call.request.delayMs) await new Promise(resolve => setTimeout(resolve, call.request.delayMs));
-      }
-      if (call.request.failCode) call.emit('error', failure(call.request.failCode));
-      else call.end(trailer);
+      void streamAnswers(call).then(() => {
+        if (call.request.failCode) call.emit('error', failure(call.request.failCode));
+        else call.end(trailer);
+      });
     },
     ClientStream: (call: grpc.ServerReadableStream<Message, Message>, done: grpc.sendUnaryData<Message>) => {
       begin(call);
