@@ -24,6 +24,8 @@ export const startNginxApp: StartApp = async (children, directory) => {
     `sendfile on; client_max_body_size 0;
   server { listen 127.0.0.1:${port} backlog=4096; default_type application/json;
     location / { return 200 '${SMALL_BODY}'; }
+    # Answers only when the whole body is there, which \`return\` alone does not.
+    location = /upload { client_body_buffer_size 2m; proxy_pass_request_body off; proxy_method GET; proxy_pass http://127.0.0.1:${port}/; }
     location = /1mb { root ${directory}; }
     location = /large { root ${directory}; } }
   server { listen 127.0.0.1:${statusPort}; location / { stub_status; } }`,

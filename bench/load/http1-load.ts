@@ -32,6 +32,8 @@ class Connection {
   readonly #socket: Socket;
   #sentAt = 0;
   #busy = false;
+  /** When requests were due that had to wait for an answer: waiting counts as latency. */
+  readonly #due: number[] = [];
   #received: Buffer | undefined;
 
   constructor(socket: Socket) {
@@ -42,13 +44,14 @@ class Connection {
     socket.on('close', () => running && tally.fault('A connection was closed by the proxy.'));
   }
 
-  get busy(): boolean {
-    return this.#busy;
-  }
-
-  send(): void {
+  /** Sends a request now, or as soon as the present one is answered. */
+  send(dueAt = performance.now()): void {
+    if (this.#busy) {
+      this.#due.push(dueAt);
+      return;
+    }
     this.#busy = true;
-    this.#sentAt = performance.now();
+    this.#sentAt = dueAt;
     this.#socket.write(requestText(sent++), 'latin1');
   }
 
@@ -74,7 +77,9 @@ class Connection {
     if (!head.startsWith('HTTP/1.1 200 ')) tally.fault(`An answer ${head.slice(9, 12)}.`);
     else if (Number(length) !== options.bodyBytes || bytes.length > total) tally.fault('A body of the wrong length.');
     else tally.answer(this.#sentAt, options.bodyBytes);
-    if (options.rate === 0 && running) this.send();
+    if (!running) return;
+    if (options.rate === 0) this.send();
+    else if (this.#due.length > 0) this.send(this.#due.shift());
   }
 }
 
@@ -91,7 +96,7 @@ const open = (): Promise<Connection> =>
 const connections: Connection[] = [];
 for (let i = 0; i < options.connections; i++) connections.push(await open());
 
-/** Sends at the given rate, on the connections in turn; one that still waits for its answer is passed over. */
+/** Sends at the given rate, on the connections in turn. */
 const pace = async (): Promise<void> => {
   const begin = performance.now();
   const deadline = begin + options.seconds * 1_000;
@@ -99,8 +104,7 @@ const pace = async (): Promise<void> => {
   let next = 0;
   for (let now = begin; now < deadline; now = performance.now()) {
     for (const until = ((now - begin) / 1_000) * options.rate; due < until; due++) {
-      const connection = connections[next++ % connections.length]!;
-      if (!connection.busy) connection.send();
+      connections[next++ % connections.length]!.send();
     }
     await sleep(2);
   }

@@ -9,6 +9,8 @@ export interface WrkOptions {
   readonly seconds: number;
   /** A new connection for each request. */
   readonly reconnect?: boolean;
+  /** A script for wrk to run: it can change what is sent. */
+  readonly script?: string;
 }
 
 const MICROSECONDS: Readonly<Record<string, number>> = { us: 1, ms: 1_000, s: 1_000_000, m: 60_000_000 };
@@ -39,14 +41,17 @@ export const parseWrk = (text: string): LoadResult => {
 };
 
 export const runWrk = async (children: Children, options: WrkOptions): Promise<LoadResult> => {
-  const reconnect = options.reconnect ? ['-H', 'Connection: close'] : [];
+  const extra = [
+    ...(options.reconnect ? ['-H', 'Connection: close'] : []),
+    ...(options.script ? ['-s', options.script] : []),
+  ];
   const url = `http://127.0.0.1:${options.port}${options.path ?? '/'}`;
   const args = [
     '-t1',
     `-c${options.connections}`,
     `-d${Math.max(1, Math.round(options.seconds))}s`,
     '--latency',
-    ...reconnect,
+    ...extra,
     url,
   ];
   return parseWrk(await children.run('wrk', args));

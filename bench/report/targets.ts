@@ -45,6 +45,7 @@ export const TARGETS: readonly Target[] = [
   ...small('http1-32'),
   ...small('http1-128'),
   atLeast('bodies-1mb', 'megabytesPerSecond', HAPROXY, 0.8, 1),
+  atLeast('uploads-1mb', 'megabytesPerSecond', HAPROXY, 0.8, 1),
   atLeast('long-stream', 'megabytesPerSecond', HAPROXY, 0.8, 1),
   atMost('beside-transfer', 'p99Us', HAPROXY, 2, 1),
   atLeast('new-connections', 'requestsPerSecond', HAPROXY, 0.45, 0.6),

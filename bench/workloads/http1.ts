@@ -1,10 +1,12 @@
 /** HTTP/1.1 workloads. */
-import { LARGE_BYTES, SMALL_BODY } from '../apps/app.ts';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { LARGE_BYTES, MEGABYTE, SMALL_BODY } from '../apps/app.ts';
 import type { Variation } from '../load/fresh-fields.ts';
 import { runHttp1Load, runStreamLoad } from '../load/own-load.ts';
 import { runWrk, type WrkOptions } from '../load/wrk.ts';
 import type { PeerName } from '../peers/peer.ts';
-import { type Drive, measureLoad } from './measure-load.ts';
+import { aboutBytes, aboutLatency, type Drive, measureLoad } from './measure-load.ts';
 import type { Workload } from './workload.ts';
 
 const EVERYBODY: readonly PeerName[] = ['ours', 'haproxy', 'nginx', 'envoy', 'usual way'];
@@ -40,6 +42,15 @@ const varied = (name: string, title: string, variation: Variation): Workload => 
   ),
 });
 
+const UPLOAD_SCRIPT = `wrk.method = 'POST'\nwrk.body = string.rep('x', ${MEGABYTE})\n`;
+
+const uploads: Drive = async ({ children, directory, pair }, seconds) => {
+  const script = join(directory, 'upload.lua');
+  await writeFile(script, UPLOAD_SCRIPT);
+  const result = await runWrk(children, { port: pair.port, path: '/upload', connections: 8, seconds, script });
+  return { ...result, bytes: result.requests * MEGABYTE };
+};
+
 const longStream: Drive = ({ children, pair }, seconds) =>
   runStreamLoad(children, { port: pair.port, path: '/large', seconds, bodyBytes: LARGE_BYTES });
 
@@ -56,7 +67,8 @@ const besideTransfer: Drive = async (run, seconds) => {
   });
   const { faults, bytes } = await transfer;
   const stalled = bytes === 0 ? ['The large transfer did not move.'] : [];
-  return { ...calls, faults: [...calls.faults, ...faults, ...stalled] };
+  // Beside the transfer's, the bytes of the small answers are nothing.
+  return { ...calls, bytes, faults: [...calls.faults, ...faults, ...stalled] };
 };
 
 export const HTTP1_WORKLOADS: readonly Workload[] = [
@@ -69,21 +81,27 @@ export const HTTP1_WORKLOADS: readonly Workload[] = [
     ...common,
     name: 'bodies-1mb',
     title: 'HTTP/1.1, 1 MB answers, 8 connections',
-    measure: measureLoad(wrk({ connections: 8, path: '/1mb' }), 'bytes'),
+    measure: measureLoad(wrk({ connections: 8, path: '/1mb' }), aboutBytes),
+  },
+  {
+    ...common,
+    name: 'uploads-1mb',
+    title: 'HTTP/1.1, 1 MB requests, 8 connections',
+    measure: measureLoad(uploads, aboutBytes),
   },
   {
     ...common,
     name: 'long-stream',
     title: 'HTTP/1.1, one long answer',
     programs: ['nginx'],
-    measure: measureLoad(longStream, 'bytes'),
+    measure: measureLoad(longStream, aboutBytes),
   },
   {
     ...common,
     name: 'beside-transfer',
     title: 'HTTP/1.1, 500 small calls/s beside an endless 1 GB transfer',
     programs: ['nginx'],
-    measure: measureLoad(besideTransfer),
+    measure: measureLoad(besideTransfer, aboutLatency),
   },
   {
     ...common,

@@ -9,16 +9,29 @@ export type Drive = (run: Run, seconds: number) => Promise<LoadResult>;
 
 const MEGABYTE = 1_000_000;
 
-const requestFigures = (result: LoadResult, cpuUs: number): Partial<Record<Figure, number>> => ({
+/** Which figures a workload is about. */
+type ReadFigures = (result: LoadResult, cpuUs: number) => Partial<Record<Figure, number>>;
+
+const megabytesPerSecond = (result: LoadResult): number => result.bytes / MEGABYTE / result.seconds;
+
+export const aboutRequests: ReadFigures = (result, cpuUs) => ({
   cpuUsPerRequest: cpuUs / result.requests,
   requestsPerSecond: result.requests / result.seconds,
   p50Us: result.p50Us,
   p99Us: result.p99Us,
 });
 
-const byteFigures = (result: LoadResult, cpuUs: number): Partial<Record<Figure, number>> => ({
-  megabytesPerSecond: result.bytes / MEGABYTE / result.seconds,
+export const aboutBytes: ReadFigures = (result, cpuUs) => ({
+  megabytesPerSecond: megabytesPerSecond(result),
   cpuMsPerGigabyte: cpuUs / 1_000 / (result.bytes / MEGABYTE / 1_000),
+});
+
+/** For calls beside a transfer: who caused the CPU time can't be told. */
+export const aboutLatency: ReadFigures = result => ({
+  megabytesPerSecond: megabytesPerSecond(result),
+  requestsPerSecond: result.requests / result.seconds,
+  p50Us: result.p50Us,
+  p99Us: result.p99Us,
 });
 
 /**
@@ -26,7 +39,7 @@ const byteFigures = (result: LoadResult, cpuUs: number): Partial<Record<Figure, 
  * requests as the driver saw answered: an answer that came from elsewhere would be a cheap one.
  */
 export const measureLoad =
-  (drive: Drive, about: 'requests' | 'bytes' = 'requests') =>
+  (drive: Drive, readFigures: ReadFigures = aboutRequests) =>
   async (run: Run): Promise<Sample> => {
     await control(run.app, run.pair.port);
     await drive(run, run.warmUpSeconds);
@@ -37,6 +50,6 @@ export const measureLoad =
     const reached = (await run.app.count()) - counted;
     const faults = [...result.faults];
     if (reached < result.requests) faults.push(`Of ${result.requests} requests the app counted only ${reached}.`);
-    if (result.requests === 0 && about === 'requests') faults.push('No request was answered.');
-    return { figures: about === 'requests' ? requestFigures(result, cpuUs) : byteFigures(result, cpuUs), faults };
+    if (result.requests === 0 && readFigures !== aboutBytes) faults.push('No request was answered.');
+    return { figures: readFigures(result, cpuUs), faults };
   };
