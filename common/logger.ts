@@ -1,4 +1,4 @@
-import pino from 'pino';
+import pino, { type BaseLogger } from 'pino';
 
 /** From chatty to mute. `OUTRIDER_LOG_LEVEL`. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -20,6 +20,8 @@ export interface Logger {
 /** The logger of a process, and its level, which can be changed while it runs. */
 export interface RootLogger extends Logger {
   level: LogLevel;
+  /** The same log for code that speaks pino. */
+  readonly pino: BaseLogger;
 }
 
 /** Where lines go. What pino and the access log write to the same one stays whole lines. */
@@ -60,6 +62,7 @@ export const createLogger = (level: LogLevel, output: LogOutput): RootLogger => 
   );
   return {
     ...withFields(root, {}),
+    pino: root,
     get level() {
       return root.level as LogLevel;
     },

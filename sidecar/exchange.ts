@@ -6,7 +6,9 @@ import type { BufferAccount, Downstream, RequestSink, ResponseSink, Upstream } f
 import { CONTINUE, type Pipeline } from './step.ts';
 import type { Origin } from './origin.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
-import type { Plan } from './route/plan.ts';
+import type { Transport } from './upstream/transport.ts';
+import type { Plan } from './plan.ts';
+import type { PlanBackend } from './route/outbound-plan.ts';
 
 /** A request body up to this size is kept until the response begins, so that the request can be sent again. */
 export const REPLAY_BYTES = 65_536;
@@ -36,8 +38,10 @@ export class Exchange implements RequestSink, ResponseSink {
   readonly startedAtMs: number;
   /** Monotonic; 0: none. */
   deadlineMs = 0;
-  /** What was decided about this head. Set by `matchRoute` or `admit`. */
+  /** What was decided about this head. Set by `routeRequest` or `admitRequest`. */
   plan: Plan | undefined = undefined;
+  /** Which of the plan's backends it goes to. Set by `routeRequest`. */
+  backend: PlanBackend | undefined = undefined;
 
   // The attempt: fresh for each try.
   attempt = 0;
@@ -46,6 +50,8 @@ export class Exchange implements RequestSink, ResponseSink {
   /** The endpoint of the attempt before, which the next one avoids. */
   triedEndpoint: Endpoint | undefined = undefined;
   upstream: Upstream | undefined = undefined;
+  /** Set by `forward` while the attempt lasts. */
+  transport: Transport | undefined = undefined;
   private attemptConsumed = 0;
 
   // The outcome.
@@ -55,13 +61,16 @@ export class Exchange implements RequestSink, ResponseSink {
   grpcStatus = '';
   /** Why it failed, or why the mesh answered itself. */
   error: ProxyError | undefined = undefined;
-  /** Set when the peer's sidecar made the answer. */
-  responseHeadSeen: ResponseHead | undefined = undefined;
+  /** The flag of an answer that the peer's sidecar made, or ''. */
+  peerFlag = '';
   requestBytes = 0;
   responseBytes = 0;
   /** The answer's head has gone out: from here on nothing can be tried again. */
   responded = false;
   done = false;
+  /** An Upgrade or CONNECT was granted: the two directions end each by itself. */
+  private tunnel = false;
+  private responseEnded = false;
 
   private next = 0;
   private begun = 0;
@@ -156,6 +165,7 @@ export class Exchange implements RequestSink, ResponseSink {
     if (end) this.requestEnded = true;
     if (!this.responded) this.keep(chunk);
     this.upstream?.sendData(chunk, end);
+    if (end && this.responseEnded) this.finish();
   }
 
   requestTrailers(trailers: FieldList): void {
@@ -227,7 +237,6 @@ export class Exchange implements RequestSink, ResponseSink {
 
   responseHead(head: ResponseHead, volatile: FieldList, end: boolean): void {
     if (this.done) return;
-    this.responseHeadSeen = head;
     const { boundary, attemptFrom } = this.context.pipeline;
     if (this.replayable && boundary.again(this, undefined, head)) {
       this.upstream?.reset(ABANDONED);
@@ -239,17 +248,24 @@ export class Exchange implements RequestSink, ResponseSink {
     this.responded = true;
     this.dropKept();
     this.status = head.status;
+    if (head.mesh !== undefined) this.peerFlag = head.mesh.flag;
+    this.tunnel = (this.head.protocol !== '' && head.status === 101) || (this.head.method === 'CONNECT' && head.status === 200);
     const out = this.plan?.responseHead(head) ?? head;
     if (end) this.grpcStatus = fieldValue(head.fields.list, 'grpc-status') ?? '';
     this.downstream.sendHead(out, volatile, end);
-    if (end) this.finish();
+    if (end) this.endResponse();
   }
 
   responseData(chunk: Buffer, end: boolean): void {
     if (this.done) return this.upstream?.responseConsumed(chunk.length);
     this.responseBytes += chunk.length;
     this.downstream.sendData(chunk, end);
-    if (end) this.finish();
+    if (end) this.endResponse();
+  }
+
+  private endResponse(): void {
+    this.responseEnded = true;
+    if (!this.tunnel || this.requestEnded) this.finish();
   }
 
   responseTrailers(trailers: FieldList): void {

@@ -97,7 +97,7 @@ export class Http2ServerConnection extends Http2Connection {
     if (length !== undefined) stream.expected = Number(length);
     if (problem !== undefined) return this.context.answer(stream, proxyError('HEAD_TOO_LARGE', problem.detail));
     const head = this.heads.head as RequestHead;
-    stream.upgrade = head.protocol !== '';
+    stream.mayTunnel = head.protocol !== '' || head.method === 'CONNECT';
     stream.sink = this.context.onRequest(stream, head, volatile, endStream);
   }
 
@@ -140,7 +140,9 @@ export class Http2ServerConnection extends Http2Connection {
 class ServerStream extends Http2Stream implements Downstream {
   /** Set once the request is handed over; undefined only for a head that was refused. */
   sink: RequestSink | undefined = undefined;
-  upgrade = false;
+  /** The request asks for a tunnel (Upgrade, CONNECT); `tunnel` once it is granted: then each direction ends by itself. */
+  mayTunnel = false;
+  private tunnel = false;
 
   private get server(): Http2ServerConnection {
     return this.connection as Http2ServerConnection;
@@ -153,6 +155,7 @@ class ServerStream extends Http2Stream implements Downstream {
   sendHead(head: ResponseHead, volatile: FieldList, end: boolean): void {
     if (this.closed) return;
     if (end) this.localEnded = true;
+    this.tunnel = this.mayTunnel && (head.status === 101 || head.status === 200);
     this.connection.writeHeaders(this.id, responseBlock(head, this.server.link), volatile, end);
     if (end) this.afterEnd();
   }
@@ -176,7 +179,7 @@ class ServerStream extends Http2Stream implements Downstream {
   /** An answer that is complete before its request: the rest of the request is not wanted (RFC 9113 §8.1). */
   private afterEnd(): void {
     if (!this.localEnded || this.closed) return;
-    if (this.remoteEnded) this.closeIfOver();
+    if (this.remoteEnded || this.tunnel) this.closeIfOver();
     else this.abort(H2_ERROR.NO_ERROR);
   }
 

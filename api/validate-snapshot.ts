@@ -1,0 +1,188 @@
+import { APP_PROTOCOLS, SNAPSHOT_FORMAT, type Snapshot } from './snapshot.ts';
+
+/** The first thing that is wrong with a snapshot. */
+export interface SnapshotProblem {
+  /** `services[0].ports[1].policy.connectTimeoutMs` */
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Checks one value; a sentence that says what would be right, or a problem further down. */
+type Check = (value: unknown, path: string) => SnapshotProblem | undefined;
+
+const expected = (path: string, what: string): SnapshotProblem => ({ path, reason: `must be ${what}` });
+const when =
+  (holds: (value: unknown) => boolean, what: string): Check =>
+  (value, path) =>
+    holds(value) ? undefined : expected(path, what);
+
+const text = when(value => typeof value === 'string' && value.length <= 65_536, 'a text');
+const name = when(value => typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value), 'a DNS name');
+const flagless = (min: number, max: number, what: string): Check => when(value => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, what);
+const port = flagless(1, 65_535, 'a port, 1 to 65535');
+const durationMs = flagless(0, 2 ** 31 - 1, 'whole milliseconds, 0 or more');
+const count = flagless(0, 2 ** 31 - 1, 'a whole number, 0 or more');
+const percent = flagless(0, 100, 'a whole number from 0 to 100');
+const weight = when(value => typeof value === 'number' && value >= 0 && value <= 1e6, 'a number from 0 to 1000000');
+const ratio = when(value => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1');
+const address = when(
+  value => typeof value === 'string' && /^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):[0-9]{1,5}$/.test(value) && Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535,
+  'host:port',
+);
+const spiffeId = when(value => typeof value === 'string' && /^spiffe:\/\/[a-z0-9._-]+\/\S+$/.test(value), 'a SPIFFE id, or null');
+const oneOf = (choices: readonly (string | number)[]): Check => when(value => choices.includes(value as string), `one of ${choices.join(', ')}`);
+const fieldName = when(value => typeof value === 'string' && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(value), 'a field name');
+const fieldValue = when(value => typeof value === 'string' && !/[\0\r\n]/.test(value) && value.length <= 8_192, 'a field value without line breaks');
+const status = flagless(100, 599, 'an HTTP status');
+
+const orNull =
+  (check: Check): Check =>
+  (value, path) =>
+    value === null ? undefined : check(value, path);
+
+const listOf =
+  (check: Check, max = 100_000): Check =>
+  (value, path) => {
+    if (!Array.isArray(value)) return expected(path, 'a list');
+    if (value.length > max) return expected(path, `a list of at most ${max}`);
+    for (let at = 0; at < value.length; at++) {
+      const problem = check(value[at], `${path}[${at}]`);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const mapOf =
+  (check: Check, key: RegExp): Check =>
+  (value, path) => {
+    if (!isObject(value)) return expected(path, 'an object');
+    for (const [member, item] of Object.entries(value)) {
+      if (!key.test(member)) return expected(`${path}.${member}`, `a key like ${key.source}`);
+      const problem = check(item, `${path}.${member}`);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+
+/** Members as listed; those that are `optional` may be missing. A release may add members: unknown ones are fine. */
+const shape =
+  (members: Readonly<Record<string, Check>>, optional: Readonly<Record<string, Check>> = {}): Check =>
+  (value, path) => {
+    if (!isObject(value)) return expected(path, 'an object');
+    for (const [member, check] of Object.entries(members)) {
+      const at = path === '' ? member : `${path}.${member}`;
+      if (!Object.hasOwn(value, member)) return { path: at, reason: 'is missing' };
+      const problem = check(value[member], at);
+      if (problem !== undefined) return problem;
+    }
+    for (const [member, check] of Object.entries(optional)) {
+      const problem = value[member] === undefined ? undefined : check(value[member], `${path}.${member}`);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+
+const policy = shape({
+  loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
+  connectTimeoutMs: durationMs,
+  requestTimeoutMs: durationMs,
+  idleTimeoutMs: durationMs,
+  circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
+  outlierDetection: orNull(
+    shape({ consecutiveFailures: count, baseEjectionMs: durationMs, maxEjectionMs: durationMs, maxEjectionPercent: percent, panicThresholdPercent: percent }),
+  ),
+  retryBudget: shape({ ratio, minRetries: count, windowMs: flagless(100, 3_600_000, 'milliseconds from 100 to 3600000') }),
+});
+
+/** A value, or a pattern that compiles. */
+const pattern = (kind: Check): Check => {
+  const parts = shape({ type: kind, value: text });
+  return (value, path) => {
+    const problem = parts(value, path);
+    if (problem !== undefined) return problem;
+    const { type, value: source } = value as { type: string; value: string };
+    if (type !== 'RegularExpression') return undefined;
+    try {
+      new RegExp(source);
+      return undefined;
+    } catch (error) {
+      return expected(`${path}.value`, `a regular expression: ${(error as Error).message}`);
+    }
+  };
+};
+
+const both =
+  (first: Check, second: Check): Check =>
+  (value, path) =>
+    first(value, path) ?? second(value, path);
+
+const valueMatch = both(shape({ name: fieldName }), pattern(oneOf(['Exact', 'RegularExpression'])));
+const match = shape({}, { path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])), method: fieldName, headers: listOf(valueMatch, 64), query: listOf(valueMatch, 64) });
+const nameValues = listOf(shape({ name: fieldName, value: fieldValue }), 64);
+const pathModifier = shape({ type: oneOf(['ReplaceFullPath', 'ReplacePrefixMatch']), value: fieldValue });
+const headerModifier = shape({ set: nameValues, add: nameValues, remove: listOf(fieldName, 64) });
+const FILTERS: Readonly<Record<string, Check>> = {
+  RequestHeaderModifier: headerModifier,
+  ResponseHeaderModifier: headerModifier,
+  RequestRedirect: shape({ statusCode: status }, { scheme: oneOf(['http', 'https']), hostname: fieldValue, port, path: pathModifier }),
+  URLRewrite: shape({}, { hostname: fieldValue, path: pathModifier }),
+};
+const filter: Check = (value, path) => {
+  const check = isObject(value) && typeof value.type === 'string' && Object.hasOwn(FILTERS, value.type) ? FILTERS[value.type] : undefined;
+  return check === undefined ? expected(`${path}.type`, `one of ${Object.keys(FILTERS).join(', ')}`) : check(value, path);
+};
+const retry = shape({ attempts: flagless(0, 100, 'a whole number from 0 to 100'), codes: listOf(status, 64), backoffMs: durationMs, on: listOf(text, 64) });
+const backend = shape({ service: orNull(name), port, weight, filters: listOf(filter, 64) });
+const route = shape({
+  name: text,
+  matches: listOf(match, 1_024),
+  filters: listOf(filter, 64),
+  backends: listOf(backend, 1_024),
+  requestTimeoutMs: orNull(durationMs),
+  attemptTimeoutMs: durationMs,
+  retry: orNull(retry),
+});
+const service = shape({
+  name,
+  namespace: name,
+  addresses: listOf(text, 64),
+  ports: listOf(shape({ port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy }), 1_024),
+  endpoints: listOf(
+    shape({ address, identity: orNull(spiffeId), ports: mapOf(port, /^[0-9]{1,5}$/), weight, workload: text, labels: mapOf(text, /^.{1,512}$/), locality: text }),
+  ),
+});
+const snapshot = shape({
+  format: oneOf([SNAPSHOT_FORMAT]),
+  configVersion: text,
+  endpointVersion: text,
+  trustDomain: text,
+  outboundPolicy: oneOf(['ALLOW_ANY', 'REGISTRY_ONLY']),
+  services: listOf(service),
+});
+
+/** Undefined: the value is a snapshot whose references resolve; else the first thing that is wrong. Nothing of a bad snapshot is used. */
+export const validateSnapshot = (value: unknown): SnapshotProblem | undefined => snapshot(value, '') ?? referenceProblem(value as Snapshot);
+
+/** Each service once, and each backend one of them. */
+const referenceProblem = (value: Snapshot): SnapshotProblem | undefined => {
+  const known = new Set<string>();
+  for (const [at, { name: own, namespace }] of value.services.entries()) {
+    const key = `${own}.${namespace}`;
+    if (known.has(key)) return { path: `services[${at}]`, reason: `must be the only service ${key}` };
+    known.add(key);
+  }
+  for (const [s, { ports }] of value.services.entries()) {
+    for (const [p, { routes }] of ports.entries()) {
+      for (const [r, { backends }] of routes.entries()) {
+        for (const [b, { service: target }] of backends.entries()) {
+          if (target !== null && !known.has(target)) {
+            return { path: `services[${s}].ports[${p}].routes[${r}].backends[${b}].service`, reason: `must be a service of this snapshot, not "${target}"` };
+          }
+        }
+      }
+    }
+  }
+  return undefined;
+};

@@ -1,0 +1,119 @@
+import type { LogLevel } from '../../common/logger.ts';
+import type { Snapshot } from '../../api/snapshot.ts';
+import type { Watch } from '../../common/watch.ts';
+import { formatAddress, type SidecarConfig } from '../config.ts';
+import type { IdentityView } from '../identity/certificate-store.ts';
+import type { Proxy } from '../proxy.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Readiness } from './readiness.ts';
+import type { AdminSources, Row } from './sources.ts';
+
+export interface SidecarSourcesOptions {
+  readonly config: SidecarConfig;
+  readonly version: string;
+  readonly proxy: Proxy;
+  readonly metrics: Metrics;
+  readonly snapshots: Watch<Snapshot>;
+  readonly identities: IdentityView;
+  readonly readiness: Readiness;
+  readonly state: () => 'starting' | 'ready' | 'draining';
+  readonly controlPlane: () => string;
+  readonly drain: () => void;
+  readonly quit: () => void;
+  readonly setLogLevel: (level: LogLevel) => void;
+}
+
+/** What the admin server shows of this sidecar. */
+export const sidecarSources = (o: SidecarSourcesOptions): AdminSources => ({
+  ready: () => o.readiness.state(),
+  serverInfo: () => ({
+    version: o.version,
+    node_version: process.version,
+    pid: process.pid,
+    state: o.state(),
+    uptime_seconds: Math.floor(process.uptime()),
+    service: o.config.service,
+    namespace: o.config.namespace,
+    identity: o.identities.current?.id.uri ?? '',
+    control_plane: o.controlPlane(),
+    config_version: o.snapshots.value.configVersion,
+    endpoint_version: o.snapshots.value.endpointVersion,
+    workers: 1,
+  }),
+  configDump: () => ({ config: o.config, snapshot: o.snapshots.value }),
+  clusters: () => clusterRows(o.proxy),
+  certs: () => {
+    const identity = o.identities.current;
+    if (identity === undefined) return [];
+    const day = (ms: number): string => new Date(ms).toISOString();
+    return [{ certificate: 'workload', id: identity.id.uri, not_before: day(identity.notBeforeMs), not_after: day(identity.notAfterMs) }];
+  },
+  listeners: () => o.proxy.listeners.map(listener => ({ name: listener.name, address: formatAddress(listener.address) })),
+  stats: () => o.metrics.expose('text'),
+  drain: o.drain,
+  quit: o.quit,
+  setLogLevel: o.setLogLevel,
+});
+
+const clusterRows = (proxy: Proxy): Row[] => {
+  const rows: Row[] = [];
+  for (const cluster of proxy.routing.clusters.all()) {
+    for (const endpoint of cluster.endpoints) {
+      rows.push({
+        cluster: cluster.key,
+        endpoint: endpoint.address,
+        identity: endpoint.identity ?? '',
+        state: endpoint.ejected ? 'ejected' : 'healthy',
+        weight: endpoint.weight,
+        active: endpoint.active,
+        latency_ms: Math.round(endpoint.latency.currentMs(performance.now()) * 1_000) / 1_000,
+        connections: proxy.endpoints.connections(endpoint),
+      });
+    }
+  }
+  return rows;
+};
+
+/** What the owners say at each scrape. */
+export const collectProxy = (metrics: Metrics, proxy: Proxy, identities: IdentityView): void => {
+  metrics.onCollect('outrider_buffered_bytes', () => [{ labels: {}, value: proxy.budget.buffered }]);
+  metrics.onCollect('outrider_active_requests', () =>
+    (['outbound', 'inbound'] as const).map(direction => ({ labels: { direction }, value: proxy.inFlight[direction].count })),
+  );
+  metrics.onCollect('outrider_open_connections', () => [
+    { labels: { kind: 'from_app' }, value: proxy.fromApp.size },
+    { labels: { kind: 'from_peers' }, value: proxy.fromPeers.size },
+    { labels: { kind: 'to_peers' }, value: proxy.endpoints.total },
+    { labels: { kind: 'to_app' }, value: proxy.app.connections },
+  ]);
+  metrics.onCollect('outrider_certificate_expiry_timestamp_seconds', () => {
+    const identity = identities.current;
+    return identity === undefined ? [] : [{ labels: { certificate: 'workload' }, value: identity.notAfterMs / 1_000 }];
+  });
+  metrics.onCollect('outrider_endpoint_state', () => {
+    const samples = [];
+    for (const cluster of proxy.routing.clusters.all()) {
+      for (const endpoint of cluster.endpoints) {
+        const labels = {
+          destination_service: cluster.name,
+          destination_namespace: cluster.namespace,
+          endpoint: endpoint.address,
+          state: endpoint.ejected ? 'ejected' : 'healthy',
+        };
+        samples.push({ labels, value: 1 });
+      }
+    }
+    return samples;
+  });
+  metrics.onCollect('outrider_circuit_breaker_state', () =>
+    Array.from(proxy.routing.clusters.all(), cluster => ({
+      labels: {
+        destination_service: cluster.name,
+        destination_namespace: cluster.namespace,
+        destination_port: String(cluster.port),
+        limit: 'requests',
+      },
+      value: cluster.requests >= cluster.policy.circuitBreaker.maxRequests ? 1 : 0,
+    })),
+  );
+};

@@ -1,0 +1,108 @@
+import type { AppPort } from '../config.ts';
+import { proxyError } from '../errors/proxy-error.ts';
+import { isGrpc } from '../errors/respond-to-error.ts';
+import type { LinkOrigin } from '../origin.ts';
+import { type FieldList, Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
+import { rpcLabels } from '../route/rpc-labels.ts';
+import { CONTINUE, STOP, type Step } from '../step.ts';
+import { HeadCounters } from '../telemetry/head-counters.ts';
+import type { HeadLabels } from '../telemetry/labels.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { TransportKind } from '../upstream/transports.ts';
+import type { AppTransports } from './app-transports.ts';
+import { InboundPlan } from './inbound-plan.ts';
+
+const UNDECLARED_PORT = proxyError('NO_ROUTE', 'undeclared_port');
+const WRONG_SERVICE = proxyError('NO_ROUTE', 'wrong_service');
+
+/** Who we are, for the labels of what we receive, and for what the app is told. */
+export interface Self {
+  readonly service: string;
+  readonly namespace: string;
+  /** Our SPIFFE id. */
+  readonly principal: () => string;
+}
+
+export interface Admission {
+  readonly self: Self;
+  readonly appPorts: readonly AppPort[];
+  readonly transports: AppTransports;
+  readonly metrics: Metrics;
+}
+
+/**
+ * Finds the app's port for a peer's request, and the head as the app gets it: with the peer's identity, without the link's own fields.
+ * Answers NO_ROUTE for everything but declared ports. The plan is kept on the head, which is interned per connection and so per peer.
+ */
+export const admitRequest = (admission: Admission): Step => ({
+  begin: exchange => {
+    const { head } = exchange;
+    const plan = (head.plan as InboundPlan | undefined) ?? makePlan(admission, head, exchange.origin as LinkOrigin);
+    exchange.volatile = withoutLinkFields(exchange.volatile);
+    if ('code' in plan) {
+      exchange.fail(plan);
+      return STOP;
+    }
+    head.plan = plan;
+    exchange.plan = plan;
+    exchange.attempt++;
+    return CONTINUE;
+  },
+});
+
+const makePlan = (admission: Admission, head: RequestHead, origin: LinkOrigin) => {
+  const { appPorts, transports, self } = admission;
+  const wanted = head.link?.port ?? 0;
+  const port = wanted === 0 ? appPorts[0] : appPorts.find(candidate => candidate.port === wanted);
+  if (port === undefined) return UNDECLARED_PORT;
+  const to = head.link?.to ?? '';
+  if (to !== '' && to !== `${self.service}.${self.namespace}` && self.service === '') return WRONG_SERVICE;
+  const appHead = new RequestHead(head.method, head.scheme, head.authority, head.path, appFields(head.fields, origin, self), head.protocol);
+  const transport = transports.get(port.port, kindFor(head, port));
+  const route = head.link?.route ?? '';
+  return new InboundPlan(transport, appHead, route, new HeadCounters(admission.metrics, labelsOf(admission, head, origin, route, port)));
+};
+
+const kindFor = (head: RequestHead, port: AppPort): TransportKind => {
+  if (head.method === 'CONNECT') return 'tcp';
+  return port.protocol === 'http2' || port.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
+};
+
+/** The peer's fields as the app gets them, the same object for the same fields. Envoy: forward_client_cert_details SANITIZE_SET. */
+const appFields = (fields: Fields, origin: LinkOrigin, self: Self): Fields => {
+  let known = origin.appFields.get(fields);
+  if (known === undefined) {
+    const { id, fingerprintSha256 } = origin.peer;
+    const certificate = `By=${self.principal()};Hash=${fingerprintSha256};URI=${id}`;
+    known = new Fields([...fields.list, 'x-forwarded-client-cert', certificate, 'x-outrider-peer', id], fields.http1Shape);
+    origin.appFields.set(fields, known);
+  }
+  return known;
+};
+
+const labelsOf = (admission: Admission, head: RequestHead, origin: LinkOrigin, route: string, port: AppPort): HeadLabels => ({
+  reporter: 'destination',
+  source_service: origin.caller.service,
+  source_namespace: origin.caller.namespace,
+  source_principal: origin.peer.id,
+  destination_service: admission.self.service,
+  destination_namespace: admission.self.namespace,
+  destination_principal: admission.self.principal(),
+  route,
+  ...rpcLabels(head, port.protocol),
+  connection_security_policy: 'mutual_tls',
+});
+
+/** What the calling sidecar says about time and tries, under the names that the app knows. */
+const withoutLinkFields = (volatile: FieldList): FieldList => {
+  let list: string[] | undefined;
+  for (let i = 0; i < volatile.length; i += 2) {
+    const name = volatile[i] as string;
+    if (!name.startsWith('outrider-')) list?.push(name, volatile[i + 1] as string);
+    else {
+      list ??= volatile.slice(0, i);
+      if (name === 'outrider-attempt') list.push('x-outrider-attempt', volatile[i + 1] as string);
+    }
+  }
+  return list ?? (volatile.length === 0 ? NO_FIELDS : volatile);
+};

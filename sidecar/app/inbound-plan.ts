@@ -1,0 +1,34 @@
+import type { RetryView } from '../../api/snapshot.ts';
+import type { Plan } from '../plan.ts';
+import type { RequestHead, ResponseHead } from '../protocol/head.ts';
+import type { HeadCounters } from '../telemetry/head-counters.ts';
+import type { Transport } from '../upstream/transport.ts';
+
+/** Nothing but what provably did not reach the app is repeated beside the app: the caller's sidecar decides the rest. */
+const ONCE: RetryView = { attempts: 1, codes: [], backoffMs: 1, on: [] };
+
+/** What was decided about one request head from one peer: it goes to this port of the app, as this head. */
+export class InboundPlan implements Plan {
+  readonly transport: Transport;
+  readonly head: RequestHead;
+  readonly requestTimeoutMs = Number.POSITIVE_INFINITY;
+  readonly retry: RetryView = ONCE;
+  readonly retryBudget = undefined;
+  readonly route: string;
+  private readonly counters: HeadCounters;
+
+  constructor(transport: Transport, head: RequestHead, route: string, counters: HeadCounters) {
+    this.transport = transport;
+    this.head = head;
+    this.route = route;
+    this.counters = counters;
+  }
+
+  responseHead(head: ResponseHead): ResponseHead {
+    return head;
+  }
+
+  countersFor(): HeadCounters {
+    return this.counters;
+  }
+}

@@ -1,0 +1,50 @@
+import { type FieldList, Fields, fieldValue, type RequestHead, ResponseHead } from '../protocol/head.ts';
+import { ERRORS, type ProxyError } from './proxy-error.ts';
+
+/** An answer that the mesh makes itself. */
+export interface Answer {
+  readonly head: ResponseHead;
+  readonly volatile: FieldList;
+  readonly body: Buffer;
+  /** '' unless the caller speaks gRPC. */
+  readonly grpcStatus: string;
+}
+
+/** What the answer depends on, as far as it is known. */
+export interface Asker {
+  readonly head: RequestHead;
+  readonly volatile: FieldList;
+  /** The answer goes to another sidecar, which wants to know whether the app has seen anything. */
+  readonly origin: { readonly link: boolean };
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/** `application/grpc`, with or without a subtype (`+proto`). */
+export const isGrpc = (head: RequestHead): boolean =>
+  (fieldValue(head.fields.list, 'content-type') ?? '').startsWith('application/grpc');
+
+/**
+ * The one place where errors become answers: status, `x-outrider-flag`, `x-outrider-detail`, `x-request-id` and one sentence; for gRPC
+ * a trailers-only response (gRPC over HTTP/2, "Responses").
+ */
+export const answerTo = (error: ProxyError, asker: Asker): Answer => {
+  const kind = ERRORS[error.code];
+  const fields = ['x-outrider-flag', kind.flag];
+  if (asker.origin.link) fields.push('outrider-processed', error.retry === 'not-sent' ? 'no' : 'unknown');
+  const volatile = ['x-outrider-detail', error.detail];
+  const requestId = fieldValue(asker.volatile, 'x-request-id');
+  if (requestId !== undefined) volatile.push('x-request-id', requestId);
+  if (isGrpc(asker.head)) {
+    const grpcStatus = String(kind.grpc);
+    fields.unshift('content-type', 'application/grpc', 'grpc-status', grpcStatus, 'grpc-message', encodeGrpcMessage(kind.sentence));
+    return { head: new ResponseHead(200, new Fields(fields)), volatile, body: EMPTY, grpcStatus };
+  }
+  const body = asker.head.method === 'HEAD' ? EMPTY : Buffer.from(`${kind.sentence}\n`);
+  fields.unshift('content-type', 'text/plain; charset=utf-8');
+  volatile.unshift('content-length', String(kind.sentence.length + 1));
+  return { head: new ResponseHead(kind.http, new Fields(fields)), volatile, body, grpcStatus: '' };
+};
+
+/** Percent-encoding of grpc-message: everything but printable ASCII, and `%` itself. */
+const encodeGrpcMessage = (message: string): string => message.replace(/[^\x20-\x24\x26-\x7e]/g, encodeURIComponent);

@@ -1,0 +1,40 @@
+import type { Clock } from '../common/clock.ts';
+import type { Random } from '../common/random.ts';
+import { type Admission, admitRequest } from './app/admit-request.ts';
+import type { InboundPlan } from './app/inbound-plan.ts';
+import type { BufferBudget } from './buffer-budget.ts';
+import type { Exchange } from './exchange.ts';
+import { enforceDeadline } from './resilience/deadline.ts';
+import { retry } from './resilience/retry.ts';
+import { shedLoad } from './resilience/shed-load.ts';
+import { Pipeline } from './step.ts';
+import { type Recording, recordExchange } from './telemetry/record-exchange.ts';
+import { forward } from './upstream/forward.ts';
+
+/** What the steps of a peer's exchange are given. */
+export interface InboundOwners {
+  readonly recording: Recording;
+  readonly admission: Admission;
+  readonly budget: BufferBudget;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onRetry: (exchange: Exchange, reason: string) => void;
+}
+
+/** The life of a peer's exchange, in order. Who the peer is was settled before its connection gave the first byte. */
+export const inbound = (o: InboundOwners): Pipeline =>
+  new Pipeline(
+    [
+      recordExchange(o.recording), // first in, last out: sees every answer, ours or the app's
+      admitRequest(o.admission), // only declared ports of the app; says who calls
+      shedLoad(o.budget),
+      enforceDeadline(o.clock), // the time that the caller leaves
+    ],
+    retry(o.clock, o.random, o.onRetry), // only what provably did not reach the app
+    [
+      forward(o.clock, { timeout: 'x-outrider-timeout-ms', attempt: '' }, exchange => {
+        const { transport, head } = exchange.plan as InboundPlan;
+        return { transport, head };
+      }),
+    ],
+  );

@@ -1,0 +1,145 @@
+import type net from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../../common/clock.ts';
+import { detectProtocol } from '../detect/detect-protocol.ts';
+import { answerTo } from '../errors/respond-to-error.ts';
+import type { ProxyError } from '../errors/proxy-error.ts';
+import { Exchange, type ExchangeContext } from '../exchange.ts';
+import type { AppOrigin } from '../origin.ts';
+import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
+import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
+import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
+import { Http2ServerConnection } from '../protocol/http2/serve.ts';
+import type { BlockPool } from '../protocol/outbox.ts';
+import type { Downstream, OnRequest } from '../protocol/stream.ts';
+import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
+import type { Connections, ServerConnection } from './connections.ts';
+
+/** Streams that one app connection may have open. */
+const MAX_CONCURRENT_STREAMS = 1_000;
+
+export interface AppConnectionOptions {
+  readonly exchange: ExchangeContext;
+  readonly connections: Connections;
+  readonly blocks: BlockPool;
+  readonly clock: Clock;
+  /** True when the service behind `target` is raw TCP: nothing is read into the bytes. */
+  readonly isRawTcp: (target: string) => boolean;
+  /** A connection broke its protocol before there was an exchange. */
+  readonly onProtocolError: (error: ProxyError) => void;
+}
+
+/** The heads of HTTP/1 connections that go the same way: interned together, since their plans are the same. */
+export interface AppListenerState {
+  readonly origin: AppOrigin;
+  readonly heads: Http1RequestHeads;
+}
+
+/** `target`: the service that the listener stands for; undefined: each request says by its authority. */
+export const appListenerState = (target: string | undefined): AppListenerState => ({
+  origin: { link: false, target },
+  heads: new Http1RequestHeads(),
+});
+
+/** Connections from the app beside us: tells the protocol, and makes exchanges of what comes in. */
+export class AppConnections {
+  private readonly options: AppConnectionOptions;
+
+  constructor(options: AppConnectionOptions) {
+    this.options = options;
+  }
+
+  /** Takes an accepted connection of a listener. */
+  accept(socket: net.Socket, state: AppListenerState): void {
+    const { target } = state.origin;
+    if (target !== undefined && this.options.isRawTcp(target)) return this.serveTcp(socket, state, target);
+    const waiting: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
+    this.options.connections.add(waiting);
+    detectProtocol(
+      socket,
+      this.options.clock,
+      (detected, bytes) => {
+        this.options.connections.remove(waiting);
+        const connection = detected === 'http2' ? this.serveHttp2(socket, state) : this.serveHttp1(socket, state);
+        connection.push(bytes);
+      },
+      () => this.options.connections.remove(waiting),
+    );
+  }
+
+  private onRequest(state: AppListenerState): OnRequest {
+    const { exchange: context } = this.options;
+    return (downstream, head, volatile, end) => {
+      const exchange = new Exchange(context, state.origin, downstream, head, volatile, end);
+      exchange.resume();
+      return exchange;
+    };
+  }
+
+  private serveHttp1(socket: net.Socket, state: AppListenerState): Http1ServerConnection {
+    const { connections, clock, exchange, onProtocolError } = this.options;
+    const context: Http1ServerContext = {
+      heads: state.heads,
+      account: exchange.account,
+      clock,
+      answerError: error => answerTo(error, { head: NO_HEAD, volatile: NO_FIELDS, origin: state.origin }),
+    };
+    const handler = {
+      onRequest: this.onRequest(state),
+      onProtocolError,
+      onClose: () => connections.remove(connection),
+      ...(state.origin.target === undefined && {
+        onConnect: (raw: Duplex, authority: string, leftover: Buffer) => {
+          connections.remove(connection);
+          this.openTunnel(raw as net.Socket, authority, leftover);
+        },
+      }),
+    };
+    const connection: Http1ServerConnection = new Http1ServerConnection(socket, context, handler);
+    connections.add(connection);
+    return connection;
+  }
+
+  /** CONNECT from a client that takes us for its HTTP proxy: the protocol inside is looked at, the target stays. */
+  private openTunnel(socket: net.Socket, authority: string, leftover: Buffer): void {
+    socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+    if (leftover.length > 0) socket.unshift(leftover);
+    this.accept(socket, appListenerState(authority));
+  }
+
+  private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
+    const { connections, clock, exchange, blocks, onProtocolError } = this.options;
+    const connection: Http2ServerConnection = new Http2ServerConnection(socket, {
+      account: exchange.account,
+      blocks,
+      clock,
+      maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
+      link: false,
+      hello: NO_HELLO,
+      onRequest: this.onRequest(state),
+      answer: (downstream: Downstream, error: ProxyError) => {
+        const answer = answerTo(error, { head: NO_HEAD, volatile: NO_FIELDS, origin: state.origin });
+        downstream.sendHead(answer.head, answer.volatile, false);
+        downstream.sendData(answer.body, true);
+        onProtocolError(error);
+      },
+      onClose: error => {
+        connections.remove(connection);
+        if (error?.code === 'DOWNSTREAM_PROTOCOL') onProtocolError(error);
+      },
+    });
+    connections.add(connection);
+    return connection;
+  }
+
+  private serveTcp(socket: net.Socket, state: AppListenerState, target: string): void {
+    const { connections, exchange } = this.options;
+    const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
+    connections.add(handle);
+    new TcpServerConnection(socket, tcpRequestHead(target), exchange.account, this.onRequest(state), () => connections.remove(handle));
+  }
+}
+
+const NO_HELLO = Buffer.alloc(0);
+/** Stands in for the head of a request that could not be read. */
+const NO_HEAD = new RequestHead('', 'http', '', '', new Fields(NO_FIELDS));

@@ -1,0 +1,45 @@
+import type { Clock } from '../../common/clock.ts';
+
+/** What can be asked of an accepted connection. */
+export interface ServerConnection {
+  /** Finish what is open, take nothing new. */
+  drain(): void;
+  /** End now. */
+  close(): void;
+}
+
+/** The accepted connections of one direction. Owned by the proxy. */
+export class Connections {
+  private readonly open = new Set<ServerConnection>();
+  private whenEmpty: (() => void) | undefined = undefined;
+  private draining = false;
+
+  get size(): number {
+    return this.open.size;
+  }
+
+  add(connection: ServerConnection): void {
+    this.open.add(connection);
+    if (this.draining) connection.drain();
+  }
+
+  remove(connection: ServerConnection): void {
+    this.open.delete(connection);
+    if (this.open.size === 0) this.whenEmpty?.();
+  }
+
+  /** Asks every connection to finish; resolves when all have ended, or have been ended after `timeoutMs`. */
+  async drain(timeoutMs: number, clock: Clock): Promise<void> {
+    this.draining = true;
+    for (const connection of [...this.open]) connection.drain();
+    if (this.open.size === 0) return;
+    await new Promise<void>(resolve => {
+      const timer = clock.setTimer(timeoutMs, resolve);
+      this.whenEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    for (const connection of [...this.open]) connection.close();
+  }
+}

@@ -1,0 +1,64 @@
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../common/clock.ts';
+import { answerTo } from '../errors/respond-to-error.ts';
+import type { ProxyError } from '../errors/proxy-error.ts';
+import { Exchange, type ExchangeContext } from '../exchange.ts';
+import type { PeerIdentity } from '../identity/peer-identity.ts';
+import { linkOrigin } from '../origin.ts';
+import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
+import { Http2ServerConnection } from '../protocol/http2/serve.ts';
+import type { BlockPool } from '../protocol/outbox.ts';
+import type { Downstream } from '../protocol/stream.ts';
+import { parsePeerHello } from './peer-hello.ts';
+import type { Connections } from './connections.ts';
+
+/** Streams that one peer may have open on a connection. */
+const MAX_CONCURRENT_STREAMS = 2_048;
+
+export interface LinkConnectionOptions {
+  readonly exchange: ExchangeContext;
+  readonly connections: Connections;
+  readonly blocks: BlockPool;
+  readonly clock: Clock;
+  /** Our own PEER frame. */
+  readonly hello: Buffer;
+  readonly onProtocolError: (error: ProxyError) => void;
+}
+
+/** A peer whose certificate was verified: its streams become exchanges. `alpn`: `outrider/1`, or `h2` from a client that is no sidecar. */
+export const acceptPeer = (options: LinkConnectionOptions, socket: TLSSocket, peer: PeerIdentity, alpn: string): void => {
+  const { connections, exchange: context, onProtocolError } = options;
+  const link = alpn === 'outrider/1';
+  const origin = linkOrigin(peer);
+  const connection: Http2ServerConnection = new Http2ServerConnection(socket, {
+    account: context.account,
+    blocks: options.blocks,
+    clock: options.clock,
+    maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
+    link,
+    hello: link ? options.hello : NO_HELLO,
+    onPeer: payload => {
+      const said = parsePeerHello(payload);
+      if (said !== undefined) origin.caller = said;
+    },
+    onRequest: (downstream, head, volatile, end) => {
+      const exchange = new Exchange(context, origin, downstream, head, volatile, end);
+      exchange.resume();
+      return exchange;
+    },
+    answer: (downstream: Downstream, error: ProxyError) => {
+      const answer = answerTo(error, { head: NO_HEAD, volatile: NO_FIELDS, origin });
+      downstream.sendHead(answer.head, answer.volatile, false);
+      downstream.sendData(answer.body, true);
+      onProtocolError(error);
+    },
+    onClose: error => {
+      connections.remove(connection);
+      if (error?.code === 'DOWNSTREAM_PROTOCOL') onProtocolError(error);
+    },
+  });
+  connections.add(connection);
+};
+
+const NO_HELLO = Buffer.alloc(0);
+const NO_HEAD = new RequestHead('', 'http', '', '', new Fields(NO_FIELDS));

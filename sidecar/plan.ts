@@ -1,0 +1,20 @@
+import type { RetryView } from '../api/snapshot.ts';
+import type { Exchange } from './exchange.ts';
+import type { ResponseHead } from './protocol/head.ts';
+import type { RetryBudget } from './resilience/retry-budget.ts';
+import type { HeadCounters } from './telemetry/head-counters.ts';
+
+/** Everything that was decided about a request head, once for one config version: what the steps need to know. */
+export interface Plan {
+  /** For the whole exchange; infinity: none. */
+  readonly requestTimeoutMs: number;
+  /** null: the mesh's default. */
+  readonly retry: RetryView | null;
+  readonly retryBudget: RetryBudget | undefined;
+  /** For metrics and logs. */
+  readonly route: string;
+  /** The answer's head as the caller gets it. */
+  responseHead(head: ResponseHead): ResponseHead;
+  /** Where the exchange is counted. */
+  countersFor(exchange: Exchange): HeadCounters;
+}

@@ -1,0 +1,196 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Clock } from '../common/clock.ts';
+import type { Logger } from '../common/logger.ts';
+import type { Random } from '../common/random.ts';
+import type { Watch } from '../common/watch.ts';
+import type { Snapshot } from '../api/snapshot.ts';
+import { AppTransports } from './app/app-transports.ts';
+import { BufferBudget } from './buffer-budget.ts';
+import { formatAddress, type SidecarConfig } from './config.ts';
+import type { ExchangeContext } from './exchange.ts';
+import type { IdentityView } from './identity/certificate-store.ts';
+import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-mtls.ts';
+import { inbound } from './inbound.ts';
+import { AppConnections, appListenerState } from './listener/app-connection.ts';
+import { Connections } from './listener/connections.ts';
+import { acceptPeer } from './listener/link-connection.ts';
+import { Listener } from './listener/listen.ts';
+import { formatPeerHello } from './listener/peer-hello.ts';
+import { outbound } from './outbound.ts';
+import { Http1ResponseHeads } from './protocol/http1/response-heads.ts';
+import { BlockPool } from './protocol/outbox.ts';
+import { Routing } from './route/routing.ts';
+import type { AccessLog } from './telemetry/access-log.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import type { InFlight, Recording } from './telemetry/record-exchange.ts';
+import { Clusters } from './upstream/cluster.ts';
+import { EndpointTransports } from './upstream/endpoint-transports.ts';
+import type { TransportParts } from './upstream/transports.ts';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const MAX_HANDSHAKES = 1_000;
+
+export interface ProxyOptions {
+  readonly config: SidecarConfig;
+  readonly version: string;
+  readonly snapshots: Watch<Snapshot>;
+  readonly identities: IdentityView;
+  readonly metrics: Metrics;
+  readonly accessLog: AccessLog;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * The data plane: builds every owner of both directions, hands them down, and ends them in reverse. Owned by `main`; lives as long as the process.
+ * States: built → listening → draining → closed.
+ */
+export class Proxy {
+  readonly routing: Routing;
+  readonly budget = new BufferBudget();
+  readonly inFlight: { readonly outbound: InFlight; readonly inbound: InFlight } = { outbound: { count: 0 }, inbound: { count: 0 } };
+  readonly fromApp = new Connections();
+  readonly fromPeers = new Connections();
+  readonly endpoints: EndpointTransports;
+  readonly app: AppTransports;
+  readonly listeners: Listener[] = [];
+  private readonly options: ProxyOptions;
+  private readonly terminator: MtlsTerminator;
+  private readonly appConnections: AppConnections;
+  private readonly unsubscribe: () => void;
+
+  constructor(options: ProxyOptions) {
+    this.options = options;
+    const { config, clock, random, identities, metrics, log, snapshots } = options;
+    const { budget } = this;
+    const blocks = new BlockPool();
+    const hello = formatPeerHello({
+      service: config.service,
+      namespace: config.namespace,
+      labels: config.labels,
+      release: options.version,
+      worker: 0,
+      workers: 1,
+    });
+    const parts: TransportParts = { account: budget, blocks, clock, random, heads: new Http1ResponseHeads() };
+    this.endpoints = new EndpointTransports({ parts, store: identities, hello });
+    this.app = new AppTransports(parts, config.appAddress);
+    this.routing = new Routing(snapshots.value, config.namespace, new Clusters(clock, random, endpoint => this.endpoints.drain(endpoint)));
+    this.unsubscribe = snapshots.subscribe(snapshot => this.routing.apply(snapshot));
+
+    const principal = (): string => identities.current?.id.uri ?? '';
+    const onProtocolError = (direction: string) => (error: { readonly detail: string; readonly cause: string }) =>
+      log.debug('A connection broke the rules of its protocol.', { direction, detail: error.detail, cause: error.cause });
+
+    const outboundContext: ExchangeContext = {
+      clock,
+      account: budget,
+      pipeline: outbound({
+        recording: this.recording('outbound'),
+        plans: {
+          routing: this.routing,
+          metrics,
+          source: () => ({ source_service: config.service, source_namespace: config.namespace, source_principal: principal() }),
+        },
+        budget,
+        clock,
+        random,
+        onRetry: (exchange, reason) => {
+          const labels = exchange.plan?.countersFor(exchange).labels;
+          if (labels === undefined) return;
+          const { source_service, source_namespace, destination_service, destination_namespace, route } = labels;
+          metrics.retried({ source_service, source_namespace, destination_service, destination_namespace, route, reason });
+        },
+        destination: this.endpoints.destination,
+      }),
+    };
+    this.appConnections = new AppConnections({
+      exchange: outboundContext,
+      connections: this.fromApp,
+      blocks,
+      clock,
+      isRawTcp: target => {
+        const protocol = this.routing.table.find(target)?.port.protocol;
+        return protocol === 'tcp' || protocol === 'thrift';
+      },
+      onProtocolError: onProtocolError('outbound'),
+    });
+
+    const inboundContext: ExchangeContext = {
+      clock,
+      account: budget,
+      pipeline: inbound({
+        recording: this.recording('inbound'),
+        admission: {
+          self: { service: config.service, namespace: config.namespace, principal },
+          appPorts: config.appPorts,
+          transports: this.app,
+          metrics,
+        },
+        budget,
+        clock,
+        random,
+        onRetry: () => {},
+      }),
+    };
+    const linkOptions = { exchange: inboundContext, connections: this.fromPeers, blocks, clock, hello, onProtocolError: onProtocolError('inbound') };
+    this.terminator = createMtlsTerminator({
+      store: identities,
+      clock,
+      alpn: ['outrider/1', 'h2'],
+      handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
+      maxHandshakes: MAX_HANDSHAKES,
+      onConnection: (socket, peer, alpn) => acceptPeer(linkOptions, socket, peer, alpn),
+      onRefused: (reason, remoteAddress) => log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress }),
+    });
+  }
+
+  private recording(direction: 'outbound' | 'inbound'): Recording {
+    const { clock, accessLog } = this.options;
+    return { direction, clock, accessLog, newRequestId: randomUUID, inFlight: this.inFlight[direction] };
+  }
+
+  /** Opens every listener. @throws when one can't be opened; `close` then closes the others. */
+  async listen(): Promise<void> {
+    const { config } = this.options;
+    const main = appListenerState(undefined);
+    await this.open('inbound', config.inbound, socket => this.terminator.accept(socket));
+    await this.open('outbound', config.outbound, socket => this.appConnections.accept(socket, main));
+    for (const upstream of config.upstreams) {
+      const state = appListenerState(upstream.service);
+      await this.open(`upstream ${upstream.service}`, upstream, socket => this.appConnections.accept(socket, state));
+    }
+  }
+
+  private async open(name: string, address: { readonly host: string; readonly port: number }, accept: (socket: Socket) => void): Promise<void> {
+    try {
+      this.listeners.push(await Listener.open(name, address, accept));
+    } catch (cause) {
+      throw new Error(`the ${name} listener can't listen on ${formatAddress(address)}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  /**
+   * Ends in order: peers are asked to go elsewhere while the app may still call out; then the app's own connections; at most `timeoutMs` in all.
+   */
+  async drain(timeoutMs: number): Promise<void> {
+    const { clock } = this.options;
+    const endAtMs = clock.nowMs() + timeoutMs;
+    const byName = (name: string): Listener[] => this.listeners.filter(listener => (listener.name === 'inbound') === (name === 'inbound'));
+    const closed = byName('inbound').map(listener => listener[Symbol.asyncDispose]());
+    await this.fromPeers.drain(timeoutMs, clock);
+    closed.push(...byName('outbound').map(listener => listener[Symbol.asyncDispose]()));
+    await this.fromApp.drain(Math.max(0, endAtMs - clock.nowMs()), clock);
+    await Promise.all(closed);
+    this.close();
+  }
+
+  private close(): void {
+    this.unsubscribe();
+    this.terminator.close();
+    this.endpoints.close();
+    this.app.close();
+  }
+}

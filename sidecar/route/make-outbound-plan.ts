@@ -1,0 +1,97 @@
+import type { RequestHead } from '../protocol/head.ts';
+import type { HeadLabels } from '../telemetry/labels.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { HeadCounters } from '../telemetry/head-counters.ts';
+import type { Cluster } from '../upstream/cluster.ts';
+import { matchRule, type Matched } from './match-route.ts';
+import { NO_BACKEND, NO_RULE, NO_SERVICE, OutboundPlan, PlanBackend } from './outbound-plan.ts';
+import { redirectOf, rewriteRequest } from './rewrite.ts';
+import type { ServicePort } from './route-table.ts';
+import type { Routing } from './routing.ts';
+import { rpcLabels } from './rpc-labels.ts';
+
+/** Who we are, for the labels of what we send. */
+export interface SourceLabels {
+  readonly source_service: string;
+  readonly source_namespace: string;
+  readonly source_principal: string;
+}
+
+export interface PlanMaker {
+  readonly routing: Routing;
+  readonly metrics: Metrics;
+  /** The principal is known once there is a certificate. */
+  readonly source: () => SourceLabels;
+}
+
+/** The plan for a head, and whether it holds for every request with this head. */
+export const makeOutboundPlan = (maker: PlanMaker, head: RequestHead, volatile: readonly string[], target: string): { plan: OutboundPlan; stable: boolean } => {
+  const { routing } = maker;
+  const servicePort = routing.table.find(target);
+  if (servicePort === undefined) return { plan: emptyPlan(maker, head, NO_SERVICE), stable: true };
+  const matched = matchRule(servicePort.rules, head, volatile);
+  if (matched === undefined && servicePort.rules.length > 0) return { plan: emptyPlan(maker, head, NO_RULE, servicePort), stable: false };
+  return { plan: fullPlan(maker, head, servicePort, matched), stable: matched?.stable ?? true };
+};
+
+const emptyPlan = (maker: PlanMaker, head: RequestHead, error: typeof NO_SERVICE, servicePort?: ServicePort): OutboundPlan =>
+  new OutboundPlan({
+    table: maker.routing.table,
+    rule: undefined,
+    backends: [],
+    error,
+    redirect: undefined,
+    requestTimeoutMs: Number.POSITIVE_INFINITY,
+    retryBudget: undefined,
+    unrouted: counters(maker, head, servicePort?.service, '', ''),
+  });
+
+const fullPlan = (maker: PlanMaker, head: RequestHead, servicePort: ServicePort, matched: Matched | undefined): OutboundPlan => {
+  const { clusters, table } = maker.routing;
+  const own = clusters.get(servicePort.key);
+  const rule = matched?.rule;
+  const route = rule?.view.name ?? '';
+  const filters = rule?.view.filters ?? [];
+  const prefix = matched?.prefix ?? '';
+  const rewritten = rewriteRequest(head, filters, prefix);
+  const backendTo = (cluster: Cluster | undefined, weight: number, to: RequestHead): PlanBackend =>
+    new PlanBackend(cluster, weight, to, route, counters(maker, head, cluster ?? servicePort.service, route, cluster?.protocol ?? ''));
+  const backends =
+    rule === undefined
+      ? [backendTo(own, 1, rewritten)]
+      : rule.backends.map(({ clusterKey, view }) =>
+          backendTo(clusterKey === undefined ? undefined : clusters.get(clusterKey), view.weight, rewriteRequest(rewritten, view.filters, prefix)),
+        );
+  const redirect = redirectOf(head, filters, prefix);
+  const timeoutMs = rule?.view.requestTimeoutMs ?? servicePort.port.policy.requestTimeoutMs;
+  return new OutboundPlan({
+    table,
+    rule,
+    backends,
+    error: redirect === undefined && !backends.some(backend => backend.weight > 0) ? NO_BACKEND : undefined,
+    redirect,
+    requestTimeoutMs: timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY,
+    retryBudget: own?.budget,
+    unrouted: counters(maker, head, servicePort.service, route, ''),
+  });
+};
+
+const counters = (
+  maker: PlanMaker,
+  head: RequestHead,
+  destination: { readonly name: string; readonly namespace: string } | undefined,
+  route: string,
+  protocol: string,
+): HeadCounters => {
+  const labels: HeadLabels = {
+    reporter: 'source',
+    ...maker.source(),
+    destination_service: destination?.name ?? 'unknown',
+    destination_namespace: destination?.namespace ?? '',
+    destination_principal: '',
+    route,
+    ...rpcLabels(head, protocol),
+    connection_security_policy: destination === undefined ? 'none' : 'mutual_tls',
+  };
+  return new HeadCounters(maker.metrics, labels);
+};

@@ -1,0 +1,101 @@
+import type { MatchView, ValueMatchView } from '../../api/snapshot.ts';
+import { type FieldList, type RequestHead, VOLATILE } from '../protocol/head.ts';
+import type { Rule } from './route-table.ts';
+
+/** One match of a rule, compiled: true when every part of it holds. */
+export interface Match {
+  readonly holds: (head: RequestHead, volatile: FieldList) => boolean;
+  /** The prefix that matched, for ReplacePrefixMatch; '' when the path was matched otherwise. */
+  readonly prefix: string;
+  /** It looks at fields that change with every request, so its verdict can't be kept with the head. */
+  readonly volatile: boolean;
+}
+
+export interface Matched {
+  readonly rule: Rule;
+  readonly prefix: string;
+  /** The verdict holds for every request with this head. */
+  readonly stable: boolean;
+}
+
+/** The first rule that matches (the control plane has sorted them by precedence); undefined: none does. */
+export const matchRule = (rules: readonly Rule[], head: RequestHead, volatile: FieldList): Matched | undefined => {
+  let stable = true;
+  for (const rule of rules) {
+    if (rule.matches.length === 0) return { rule, prefix: '', stable };
+    for (const match of rule.matches) {
+      if (match.volatile) stable = false;
+      if (match.holds(head, volatile)) return { rule, prefix: match.prefix, stable };
+    }
+  }
+  return undefined;
+};
+
+/** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's methods come as paths. */
+export const compileMatch = (view: MatchView): Match => {
+  const parts: ((head: RequestHead, volatile: FieldList) => boolean)[] = [];
+  const { path, method, headers = [], query = [] } = view;
+  if (path !== undefined) {
+    const matches = pathMatcher(path.type, path.value);
+    parts.push(head => matches(pathOf(head)));
+  }
+  if (method !== undefined) parts.push(head => head.method === method);
+  for (const header of headers) {
+    const matches = valueMatcher(header);
+    parts.push((head, volatile) => matches(headerValue(head, volatile, header.name)));
+  }
+  for (const parameter of query) {
+    const matches = valueMatcher(parameter);
+    parts.push(head => matches(queryValue(head, parameter.name)));
+  }
+  return {
+    holds: (head, volatile) => parts.every(part => part(head, volatile)),
+    prefix: path?.type === 'PathPrefix' ? path.value : '',
+    volatile: headers.some(header => VOLATILE.has(header.name)),
+  };
+};
+
+/** Whole segments: `/v2` matches `/v2` and `/v2/x`, not `/v2example`. */
+const pathMatcher = (type: 'Exact' | 'PathPrefix' | 'RegularExpression', value: string): ((path: string) => boolean) => {
+  if (type === 'Exact') return path => path === value;
+  if (type === 'RegularExpression') return regexMatcher(value);
+  const prefix = value.endsWith('/') ? value.slice(0, -1) : value;
+  return path => path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 47);
+};
+
+const valueMatcher = (view: ValueMatchView): ((value: string | undefined) => boolean) => {
+  if (view.type === 'Exact') return value => value === view.value;
+  const matches = regexMatcher(view.value);
+  return value => value !== undefined && matches(value);
+};
+
+/** Full match. Validation has compiled the pattern before; one that does not compile here matches nothing. */
+const regexMatcher = (pattern: string): ((text: string) => boolean) => {
+  try {
+    const regex = new RegExp(`^(?:${pattern})$`);
+    return text => regex.test(text);
+  } catch {
+    return () => false;
+  }
+};
+
+/** The path without its query. */
+export const pathOf = (head: RequestHead): string => {
+  const at = head.path.indexOf('?');
+  return at < 0 ? head.path : head.path.slice(0, at);
+};
+
+/** Several fields of one name count as one, joined by commas (RFC 9110 §5.3). */
+const headerValue = (head: RequestHead, volatile: FieldList, name: string): string | undefined => {
+  if (name === 'host' || name === ':authority') return head.authority;
+  const list = VOLATILE.has(name) ? volatile : head.fields.list;
+  let value: string | undefined;
+  for (let i = 0; i < list.length; i += 2) if (list[i] === name) value = value === undefined ? list[i + 1] : `${value},${list[i + 1]}`;
+  return value;
+};
+
+/** The first value of a query parameter, as the Gateway API says. */
+const queryValue = (head: RequestHead, name: string): string | undefined => {
+  const at = head.path.indexOf('?');
+  return at < 0 ? undefined : (new URLSearchParams(head.path.slice(at + 1)).get(name) ?? undefined);
+};

@@ -1,0 +1,96 @@
+import type { RetryView } from '../../api/snapshot.ts';
+import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
+import type { Exchange } from '../exchange.ts';
+import type { Plan } from '../plan.ts';
+import { RequestHead, type ResponseHead } from '../protocol/head.ts';
+import type { RetryBudget } from '../resilience/retry-budget.ts';
+import type { HeadCounters } from '../telemetry/head-counters.ts';
+import type { Cluster } from '../upstream/cluster.ts';
+import type { Endpoint } from '../upstream/endpoint.ts';
+import { type Redirect, rewriteResponse } from './rewrite.ts';
+import type { RouteTable, Rule } from './route-table.ts';
+
+/** One backend of a plan: its cluster, its weight, and the head as it goes there. */
+export class PlanBackend {
+  /** Undefined: the reference does not resolve; its share is answered with NO_ROUTE. */
+  readonly cluster: Cluster | undefined;
+  readonly weight: number;
+  readonly counters: HeadCounters;
+  private readonly head: RequestHead;
+  private readonly route: string;
+  private linked: RequestHead | undefined = undefined;
+
+  constructor(cluster: Cluster | undefined, weight: number, head: RequestHead, route: string, counters: HeadCounters) {
+    this.cluster = cluster;
+    this.weight = weight;
+    this.head = head;
+    this.route = route;
+    this.counters = counters;
+  }
+
+  /** The head for this instance: with the link's fields when a sidecar stands before it. */
+  headFor(endpoint: Endpoint): RequestHead {
+    const { cluster } = this;
+    if (endpoint.identity === null || cluster === undefined) return this.head;
+    const port = endpoint.appPort(cluster.port);
+    if (this.linked?.link?.port !== port) {
+      const { method, scheme, authority, path, fields, protocol } = this.head;
+      this.linked = new RequestHead(method, scheme, authority, path, fields, protocol, cluster.linkInfo(port, this.route));
+    }
+    return this.linked;
+  }
+}
+
+export interface OutboundPlanParts {
+  readonly table: RouteTable;
+  readonly rule: Rule | undefined;
+  readonly backends: readonly PlanBackend[];
+  /** Answered without a backend. */
+  readonly error: ProxyError | undefined;
+  readonly redirect: Redirect | undefined;
+  readonly requestTimeoutMs: number;
+  readonly retryBudget: RetryBudget | undefined;
+  /** Counts what has no backend. */
+  readonly unrouted: HeadCounters;
+}
+
+/** What was decided about one request head of the app. */
+export class OutboundPlan implements Plan {
+  readonly table: RouteTable;
+  readonly backends: readonly PlanBackend[];
+  readonly weights: readonly number[];
+  readonly error: ProxyError | undefined;
+  readonly redirect: Redirect | undefined;
+  readonly requestTimeoutMs: number;
+  readonly retry: RetryView | null;
+  readonly retryBudget: RetryBudget | undefined;
+  readonly route: string;
+  private readonly rule: Rule | undefined;
+  private readonly unrouted: HeadCounters;
+
+  constructor(parts: OutboundPlanParts) {
+    this.table = parts.table;
+    this.backends = parts.backends;
+    this.weights = parts.backends.map(backend => backend.weight);
+    this.error = parts.error;
+    this.redirect = parts.redirect;
+    this.requestTimeoutMs = parts.requestTimeoutMs;
+    this.retry = parts.rule?.view.retry ?? null;
+    this.retryBudget = parts.retryBudget;
+    this.route = parts.rule?.view.name ?? '';
+    this.rule = parts.rule;
+    this.unrouted = parts.unrouted;
+  }
+
+  responseHead(head: ResponseHead): ResponseHead {
+    return this.rule === undefined || this.rule.view.filters.length === 0 ? head : rewriteResponse(head, this.rule.view.filters);
+  }
+
+  countersFor(exchange: Exchange): HeadCounters {
+    return exchange.backend?.counters ?? this.unrouted;
+  }
+}
+
+export const NO_SERVICE = proxyError('NO_ROUTE', 'unknown_service');
+export const NO_RULE = proxyError('NO_ROUTE', 'no_matching_rule');
+export const NO_BACKEND = proxyError('NO_ROUTE', 'no_backend');

@@ -1,0 +1,122 @@
+import type { EndpointView, PolicyView, PortView, ServiceView, Snapshot } from '../../api/snapshot.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Random } from '../../common/random.ts';
+import { LinkInfo } from '../protocol/head.ts';
+import { createPicker, type Picker } from '../balance/picker.ts';
+import { RetryBudget } from '../resilience/retry-budget.ts';
+import { Endpoint, endpointKey } from './endpoint.ts';
+
+/** One port of one service: its instances, its policy, and what is under way. Owned by `Clusters`; kept across snapshots. */
+export class Cluster {
+  /** `name.namespace:port`. */
+  readonly key: string;
+  /** `name.namespace`. */
+  readonly serviceName: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly port: number;
+  protocol: PortView['protocol'];
+  policy: PolicyView;
+  budget: RetryBudget;
+  endpoints: readonly Endpoint[] = [];
+  /** Exchanges under way, for the circuit breaker. */
+  requests = 0;
+  private picker: Picker | undefined = undefined;
+  private readonly links = new Map<string, LinkInfo>();
+  private readonly clock: Clock;
+  private readonly random: Random;
+
+  constructor(service: ServiceView, port: PortView, clock: Clock, random: Random) {
+    this.name = service.name;
+    this.namespace = service.namespace;
+    this.serviceName = `${service.name}.${service.namespace}`;
+    this.port = port.port;
+    this.key = `${this.serviceName}:${port.port}`;
+    this.protocol = port.protocol;
+    this.policy = port.policy;
+    this.clock = clock;
+    this.random = random;
+    this.budget = new RetryBudget(port.policy.retryBudget, clock);
+  }
+
+  /** The link's fields for requests to this app port by this route: the same object each time. */
+  linkInfo(port: number, route: string): LinkInfo {
+    const key = `${port} ${route}`;
+    let link = this.links.get(key);
+    if (link === undefined) {
+      link = new LinkInfo(this.serviceName, port, route);
+      this.links.set(key, link);
+    }
+    return link;
+  }
+
+  pick(except: Endpoint | undefined): Endpoint | undefined {
+    return this.picker?.pick(this.clock.nowMs(), except);
+  }
+
+  /** Takes what the newest snapshot says. */
+  update(port: PortView, endpoints: readonly Endpoint[]): void {
+    if (JSON.stringify(port.policy.retryBudget) !== JSON.stringify(this.policy.retryBudget)) {
+      this.budget = new RetryBudget(port.policy.retryBudget, this.clock);
+    }
+    this.protocol = port.protocol;
+    this.policy = port.policy;
+    this.endpoints = endpoints;
+    this.links.clear();
+    this.repick();
+  }
+
+  /** Makes a new picker, after a change to the instances or to who is ejected. */
+  repick(): void {
+    this.picker = createPicker(this.endpoints, this.policy, this.random);
+  }
+}
+
+/** All clusters of the present snapshot, and the instances behind them. Owned by the proxy. */
+export class Clusters {
+  private readonly clock: Clock;
+  private readonly random: Random;
+  private readonly onGone: (endpoint: Endpoint) => void;
+  private clusters = new Map<string, Cluster>();
+  private endpoints = new Map<string, Endpoint>();
+
+  /** `onGone`: an instance is in no cluster any more; its connections may drain. */
+  constructor(clock: Clock, random: Random, onGone: (endpoint: Endpoint) => void) {
+    this.clock = clock;
+    this.random = random;
+    this.onGone = onGone;
+  }
+
+  get(key: string): Cluster | undefined {
+    return this.clusters.get(key);
+  }
+
+  all(): Iterable<Cluster> {
+    return this.clusters.values();
+  }
+
+  apply(snapshot: Snapshot): void {
+    const clusters = new Map<string, Cluster>();
+    const endpoints = new Map<string, Endpoint>();
+    for (const service of snapshot.services) {
+      const instances = service.endpoints.map(view => this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view));
+      for (const port of service.ports) {
+        const fresh = new Cluster(service, port, this.clock, this.random);
+        const cluster = this.clusters.get(fresh.key) ?? fresh;
+        cluster.update(port, instances.filter(endpoint => endpoint.view.ports[port.port] !== undefined));
+        clusters.set(cluster.key, cluster);
+      }
+    }
+    const before = this.endpoints;
+    this.clusters = clusters;
+    this.endpoints = endpoints;
+    for (const [key, endpoint] of before) if (!endpoints.has(key)) this.onGone(endpoint);
+  }
+
+  private endpoint(next: Map<string, Endpoint>, key: string, view: EndpointView): Endpoint {
+    const endpoint = this.endpoints.get(key) ?? new Endpoint(view, this.clock.nowMs());
+    endpoint.view = view;
+    next.set(key, endpoint);
+    return endpoint;
+  }
+}

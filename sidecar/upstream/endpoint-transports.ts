@@ -1,0 +1,127 @@
+import { AssertionError } from 'node:assert';
+import type { IdentityView } from '../identity/certificate-store.ts';
+import { dialMtls } from '../identity/originate-mtls.ts';
+import { isGrpc } from '../errors/respond-to-error.ts';
+import type { Exchange } from '../exchange.ts';
+import type { RequestHead } from '../protocol/head.ts';
+import { type Address, parseAddress } from '../config.ts';
+import type { Cluster } from './cluster.ts';
+import { dialTcp } from './dial-tcp.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Destination } from './forward.ts';
+import type { Dial, Transport } from './transport.ts';
+import { linkTransport, plainTransport, type TransportKind, type TransportParts } from './transports.ts';
+
+/** Connections are replaced when a tenth of their certificate's life is left (docs: the mesh link). */
+const REPLACE_BEFORE_END = 0.1;
+
+export interface EndpointTransportsOptions {
+  readonly parts: TransportParts;
+  readonly store: IdentityView;
+  /** What we say of ourselves on the link. */
+  readonly hello: Buffer;
+}
+
+/**
+ * The connections to each instance: one link to a sidecar, whatever it carries; plain ones by protocol to an instance without.
+ * Keyed by the endpoint object, so a reused address never inherits a connection. Owned by the proxy.
+ */
+export class EndpointTransports {
+  private readonly options: EndpointTransportsOptions;
+  private readonly byEndpoint = new Map<Endpoint, Map<string, Transport>>();
+
+  constructor(options: EndpointTransportsOptions) {
+    this.options = options;
+  }
+
+  /** For the step `forward`. */
+  readonly destination = (exchange: Exchange): Destination => {
+    const { backend, endpoint } = exchange;
+    const cluster = backend?.cluster;
+    if (backend === undefined || endpoint === undefined || cluster === undefined) throw new AssertionError({ message: 'forward runs behind pickEndpoint' });
+    const head = backend.headFor(endpoint);
+    return { head, transport: this.transport(cluster, endpoint, head) };
+  };
+
+  private transport(cluster: Cluster, endpoint: Endpoint, head: RequestHead): Transport {
+    let transports = this.byEndpoint.get(endpoint);
+    if (transports === undefined) {
+      transports = new Map();
+      this.byEndpoint.set(endpoint, transports);
+    }
+    const kind = endpoint.identity !== null ? 'link' : plainKind(cluster, head);
+    let transport = transports.get(kind);
+    if (transport === undefined) {
+      transport = kind === 'link' ? this.link(cluster, endpoint) : this.plain(cluster, endpoint, kind);
+      transports.set(kind, transport);
+    }
+    return transport;
+  }
+
+  private link(cluster: Cluster, endpoint: Endpoint): Transport {
+    const { parts, store, hello } = this.options;
+    const { host, port } = addressOf(endpoint);
+    const dial: Dial = done => {
+      const timeoutMs = cluster.policy.connectTimeoutMs;
+      const options = { host, port, expectedId: endpoint.identity as string, store, clock: parts.clock, alpn: ['outrider/1'], timeoutMs };
+      const dialled = dialMtls(options, (error, socket) => done(error, socket));
+      return () => dialled.cancel();
+    };
+    const replaceAtMs = (): number => {
+      const identity = store.current;
+      if (identity === undefined) return Number.POSITIVE_INFINITY;
+      const atWallMs = identity.notAfterMs - REPLACE_BEFORE_END * (identity.notAfterMs - identity.notBeforeMs);
+      return atWallMs - parts.clock.wallMs() + parts.clock.nowMs();
+    };
+    return linkTransport(parts, dial, hello, replaceAtMs, limitsOf(cluster));
+  }
+
+  private plain(cluster: Cluster, endpoint: Endpoint, kind: TransportKind): Transport {
+    const { parts } = this.options;
+    const { host, port } = addressOf(endpoint);
+    const dial = dialTcp(host, port, () => cluster.policy.connectTimeoutMs, parts.clock);
+    return plainTransport(parts, kind, dial, limitsOf(cluster));
+  }
+
+  /** An instance that no snapshot lists any more: what is under way may end. */
+  drain(endpoint: Endpoint): void {
+    const transports = this.byEndpoint.get(endpoint);
+    this.byEndpoint.delete(endpoint);
+    for (const transport of transports?.values() ?? []) transport.drain();
+  }
+
+  /** Connections to an instance, for people. */
+  connections(endpoint: Endpoint): number {
+    let open = 0;
+    for (const transport of this.byEndpoint.get(endpoint)?.values() ?? []) open += transport.connections;
+    return open;
+  }
+
+  get total(): number {
+    let open = 0;
+    for (const endpoint of this.byEndpoint.keys()) open += this.connections(endpoint);
+    return open;
+  }
+
+  close(): void {
+    for (const transports of this.byEndpoint.values()) for (const transport of transports.values()) transport.close();
+    this.byEndpoint.clear();
+  }
+}
+
+const plainKind = (cluster: Cluster, head: RequestHead): TransportKind => {
+  if (head.method === 'CONNECT') return 'tcp';
+  return cluster.protocol === 'http2' || cluster.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
+};
+
+const limitsOf = (cluster: Cluster) => ({
+  maxConnections: cluster.policy.circuitBreaker.maxConnections,
+  maxPending: cluster.policy.circuitBreaker.maxPendingRequests,
+});
+
+/** Validation has seen to it that the address is one. */
+const addressOf = (endpoint: Endpoint): Address => {
+  const address = parseAddress(endpoint.address);
+  if (address === undefined) throw new AssertionError({ message: `an endpoint's address is host:port, not ${endpoint.address}` });
+  return address;
+};

@@ -1,0 +1,41 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Exchange } from '../exchange.ts';
+import { type FieldList, NO_FIELDS, type RequestHead } from '../protocol/head.ts';
+import { STOP, type Step } from '../step.ts';
+import type { Transport } from './transport.ts';
+
+/** Where the attempt goes: the address's connections, and the head as it is to be sent there. */
+export interface Destination {
+  readonly transport: Transport;
+  readonly head: RequestHead;
+}
+
+/** Names of the volatile fields that tell the other side about time and tries; '': not told. */
+export interface ForwardFields {
+  readonly timeout: string;
+  readonly attempt: string;
+}
+
+/** The last step: hands the exchange to a connection. Gives its place in the line back when the attempt ends before there is one. */
+export const forward = (clock: Clock, fields: ForwardFields, destinationOf: (exchange: Exchange) => Destination): Step => {
+  const volatileFor = (exchange: Exchange): FieldList => {
+    const { volatile } = exchange;
+    if (exchange.deadlineMs === 0 && exchange.attempt === 1) return volatile;
+    const list = volatile === NO_FIELDS ? [] : [...volatile];
+    if (exchange.deadlineMs > 0) list.push(fields.timeout, String(Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs()))));
+    if (exchange.attempt > 1 && fields.attempt !== '') list.push(fields.attempt, String(exchange.attempt));
+    return list;
+  };
+  return {
+    begin: exchange => {
+      const { transport, head } = destinationOf(exchange);
+      exchange.transport = transport;
+      transport.send(exchange, head, volatileFor(exchange));
+      return STOP;
+    },
+    end: exchange => {
+      exchange.transport?.forget(exchange);
+      exchange.transport = undefined;
+    },
+  };
+};

@@ -1,0 +1,31 @@
+import { proxyError } from '../errors/proxy-error.ts';
+import type { Clock } from '../../common/clock.ts';
+import { CONTINUE, STOP, type Step } from '../step.ts';
+
+const NONE_HEALTHY = proxyError('NO_HEALTHY_UPSTREAM', 'no_endpoint');
+
+/** Chooses the instance for this attempt, another one than the last time where there is one, and tells the balancer how it went. */
+export const pickEndpoint = (clock: Clock): Step => ({
+  begin: exchange => {
+    const endpoint = exchange.backend?.cluster?.pick(exchange.triedEndpoint);
+    exchange.attempt++;
+    if (endpoint === undefined) {
+      exchange.fail(NONE_HEALTHY);
+      return STOP;
+    }
+    exchange.endpoint = endpoint;
+    exchange.attemptStartedAtMs = exchange.attempt === 1 ? exchange.startedAtMs : clock.nowMs();
+    endpoint.active++;
+    return CONTINUE;
+  },
+  end: exchange => {
+    const { endpoint, error } = exchange;
+    if (endpoint === undefined) return;
+    exchange.endpoint = undefined;
+    exchange.triedEndpoint = endpoint;
+    endpoint.active--;
+    if (error !== undefined && error.code === 'DOWNSTREAM_RESET') return;
+    const nowMs = clock.nowMs();
+    endpoint.latency.observe(nowMs - exchange.attemptStartedAtMs, error !== undefined || exchange.status >= 500, nowMs);
+  },
+});

@@ -1,0 +1,64 @@
+import { proxyError } from '../errors/proxy-error.ts';
+import { TcpClientConnection } from '../protocol/tcp/forward.ts';
+import type { BufferAccount } from '../protocol/stream.ts';
+import type { Attempt, Dial, Transport } from './transport.ts';
+
+export interface TcpDialerOptions {
+  readonly dial: Dial;
+  readonly maxConnections: number;
+  readonly account: BufferAccount;
+}
+
+/** Raw TCP: a connection of its own for each exchange. Owned by `Upstreams`; lives as long as its endpoint. */
+export class TcpDialer implements Transport {
+  private readonly options: TcpDialerOptions;
+  private readonly dials = new Map<Attempt, () => void>();
+  private readonly open = new Set<TcpClientConnection>();
+
+  constructor(options: TcpDialerOptions) {
+    this.options = options;
+  }
+
+  get connections(): number {
+    return this.open.size;
+  }
+
+  send(attempt: Attempt): void {
+    if (this.open.size + this.dials.size >= this.options.maxConnections) {
+      attempt.attemptFailed(proxyError('OVERFLOW', 'connections'));
+      return;
+    }
+    let finished = false;
+    const cancel = this.options.dial((error, socket) => {
+      finished = true;
+      this.dials.delete(attempt);
+      if (socket === undefined) {
+        attempt.attemptFailed(error ?? proxyError('CONNECT_FAILED', 'connect'));
+        return;
+      }
+      const connection: TcpClientConnection = new TcpClientConnection(socket, attempt, this.options.account, () => this.open.delete(connection));
+      this.open.add(connection);
+      attempt.forwardTo(connection);
+      connection.begin();
+    });
+    if (!finished) this.dials.set(attempt, cancel);
+  }
+
+  forget(attempt: Attempt): void {
+    this.dials.get(attempt)?.();
+    this.dials.delete(attempt);
+  }
+
+  drain(): void {
+    for (const [attempt, cancel] of [...this.dials]) {
+      cancel();
+      this.dials.delete(attempt);
+      attempt.attemptFailed(proxyError('CONNECT_FAILED', 'endpoint_gone'));
+    }
+  }
+
+  close(): void {
+    this.drain();
+    for (const connection of [...this.open]) connection.reset(proxyError('UPSTREAM_CLOSED', 'sidecar_stopped'));
+  }
+}

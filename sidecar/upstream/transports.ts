@@ -1,0 +1,57 @@
+import type { Clock } from '../../common/clock.ts';
+import type { Random } from '../../common/random.ts';
+import type { Http1ResponseHeads } from '../protocol/http1/response-heads.ts';
+import type { BlockPool } from '../protocol/outbox.ts';
+import type { BufferAccount } from '../protocol/stream.ts';
+import { Http1Pool } from './http1-pool.ts';
+import { MultiplexedPool } from './multiplexed-pool.ts';
+import { TcpDialer } from './tcp-dialer.ts';
+import type { Dial, Transport } from './transport.ts';
+
+/** What every transport is built with. Owned by the proxy. */
+export interface TransportParts {
+  readonly account: BufferAccount;
+  readonly blocks: BlockPool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly heads: Http1ResponseHeads;
+}
+
+export interface TransportLimits {
+  readonly maxConnections: number;
+  readonly maxPending: number;
+}
+
+/** How plain connections are used; `link` is the mesh's own. */
+export type TransportKind = 'http1' | 'http2' | 'tcp';
+
+const NO_HELLO = Buffer.alloc(0);
+/** Streams that we open on one plain HTTP/2 connection, when the server allows as many. */
+const MAX_STREAMS = 1_000;
+/** Streams that we open on one link connection. */
+const MAX_LINK_STREAMS = 2_048;
+const never = (): number => Number.POSITIVE_INFINITY;
+
+/** Connections in plain text: to our own app, or to an instance without a sidecar. */
+export const plainTransport = (parts: TransportParts, kind: TransportKind, dial: Dial, limits: TransportLimits): Transport => {
+  const { account, blocks, clock, random, heads } = parts;
+  switch (kind) {
+    case 'http1':
+      return new Http1Pool({ dial, ...limits, http1: { heads, account } });
+    case 'http2': {
+      const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_STREAMS, link: false, hello: NO_HELLO };
+      return new MultiplexedPool({ dial, maxPending: limits.maxPending, clock, random, replaceAtMs: never, http2 });
+    }
+    case 'tcp':
+      return new TcpDialer({ dial, maxConnections: limits.maxConnections, account });
+    default:
+      return kind satisfies never;
+  }
+};
+
+/** Connections to a peer's sidecar. `replaceAtMs`: when one that is made now must be replaced (monotonic). */
+export const linkTransport = (parts: TransportParts, dial: Dial, hello: Buffer, replaceAtMs: () => number, limits: TransportLimits): Transport => {
+  const { account, blocks, clock, random } = parts;
+  const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_LINK_STREAMS, link: true, hello };
+  return new MultiplexedPool({ dial, maxPending: limits.maxPending, clock, random, replaceAtMs, http2 });
+};
