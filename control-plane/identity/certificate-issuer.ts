@@ -1,7 +1,7 @@
 /** Who may have which certificate: the identity asked for must be the caller's own, to the letter. */
 import { randomUUID } from 'node:crypto';
 import type { BaseLogger } from 'pino';
-import { checkCsr, type CsrReason } from '../../certs/csr.ts';
+import { type CsrReason, checkCsr } from '../../certs/csr.ts';
 import { type IssuedCertificate, issueCertificate } from '../../certs/issue-certificate.ts';
 import { type Refusal, refuse } from '../../certs/refusal.ts';
 import { createWorkloadId } from '../../certs/spiffe-id.ts';

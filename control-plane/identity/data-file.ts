@@ -1,5 +1,5 @@
 /** Files of the data directory that hold secrets: 0600, written beside and renamed, so that no start sees half of one. */
-import { mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync, closeSync, fsyncSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /** Undefined: there is none yet. */

@@ -1,12 +1,12 @@
 /** The control plane's own certificate, for REST and for the sidecar channel, renewed while it runs. */
 import { networkInterfaces } from 'node:os';
+import { SYSTEM_NAMESPACE } from '../../api/namespace.ts';
 import { createKeyPair, formatPrivateKey } from '../../certs/certificate-authority.ts';
 import { issueCertificate } from '../../certs/issue-certificate.ts';
 import { renewalDelayMs } from '../../certs/renewal.ts';
 import { createWorkloadId } from '../../certs/spiffe-id.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
-import { SYSTEM_NAMESPACE } from '../../api/namespace.ts';
 import type { MeshAuthority } from './mesh-authority.ts';
 
 export interface ServerCertificateOptions {

@@ -29,7 +29,12 @@ export interface IssuedToken {
   readonly expiresAtMs: number;
 }
 
-export type TokenReason = 'token_malformed' | 'token_expired' | 'token_not_yet_valid' | 'token_audience' | 'token_signature';
+export type TokenReason =
+  | 'token_malformed'
+  | 'token_expired'
+  | 'token_not_yet_valid'
+  | 'token_audience'
+  | 'token_signature';
 
 /** Immutable but for nothing; owned by the control plane. */
 export class ServiceAccountTokens {
@@ -58,11 +63,7 @@ export class ServiceAccountTokens {
   }
 
   /** `audiences` empty: the sidecar channel. */
-  async issue(
-    subject: TokenSubject,
-    audiences: readonly string[],
-    expirationSeconds: number,
-  ): Promise<IssuedToken> {
+  async issue(subject: TokenSubject, audiences: readonly string[], expirationSeconds: number): Promise<IssuedToken> {
     const now = Math.floor(this.#clock.wallMs() / 1_000);
     const token = await new SignJWT({
       'kubernetes.io': {
@@ -86,7 +87,10 @@ export class ServiceAccountTokens {
     if (token.length > MAX_TOKEN_CHARACTERS) return refuse('token_malformed', 'The token is longer than any of ours.');
     try {
       if (decodeProtectedHeader(token).kid !== this.#keyId)
-        return refuse('token_signature', 'The token was not issued by this control plane; ask it for one with `outrider token`.');
+        return refuse(
+          'token_signature',
+          'The token was not issued by this control plane; ask it for one with `outrider token`.',
+        );
       const { payload } = await jwtVerify(token, this.#publicKey, {
         algorithms: ['ES256'],
         issuer: this.#issuer,

@@ -18,9 +18,13 @@ export const answerCertificates = async (
     return errorAnswer(413, 'RequestEntityTooLarge', `The body must be at most ${MAX_BODY_BYTES} bytes.`);
   const csr = readCsr(body);
   if (csr === undefined)
-    return errorAnswer(400, 'BadRequest', 'The body must be a JSON object with the member "csr": a PKCS #10 request in PEM.');
+    return errorAnswer(
+      400,
+      'BadRequest',
+      'The body must be a JSON object with the member "csr": a PKCS #10 request in PEM.',
+    );
   const issued = issuer.issue(caller, csr);
-  if ('reason' in issued) return errorAnswer(...STATUS(issued.reason), issued.sentence);
+  if ('reason' in issued) return errorAnswer(...statusOf(issued.reason), issued.sentence);
   return {
     status: 200,
     body: {
@@ -32,7 +36,7 @@ export const answerCertificates = async (
   };
 };
 
-const STATUS = (reason: IssueReason): readonly [number, string] => {
+const statusOf = (reason: IssueReason): readonly [number, string] => {
   switch (reason) {
     case 'identity_of_another':
     case 'caller_without_identity':

@@ -28,8 +28,8 @@ import type { ServerCertificate } from '../identity/server-certificate.ts';
 import { CHANNEL_AUDIENCE, type ServiceAccountTokens } from '../identity/service-account-tokens.ts';
 import type { ResourceStore } from '../store/resource-store.ts';
 import { answerCertificates } from './answer-certificates.ts';
-import type { PushServer } from './push-server.ts';
 import { type ErrorAnswer, errorAnswer } from './error-answer.ts';
+import type { PushServer } from './push-server.ts';
 import type { SidecarStream } from './sidecar-session.ts';
 
 export interface ChannelOptions {
@@ -91,14 +91,17 @@ export class ChannelServer implements AsyncDisposable {
       socket.on('error', () => {});
     });
     this.#server.on('session', (session: ServerHttp2Session) => session.setTimeout(IDLE_MS, () => session.close()));
-    this.#server.on('sessionError', error => options.log.debug({ err: error }, 'a connection of the sidecar channel failed'));
+    this.#server.on('sessionError', error =>
+      options.log.debug({ err: error }, 'a connection of the sidecar channel failed'),
+    );
     this.#server.on('request', (request, response) => {
       // Errors of a stream end that stream; its `close` event says the rest.
       request.on('error', () => {});
       response.on('error', () => {});
       this.#route(request, response).catch((error: unknown) => {
         options.log.error({ err: error }, 'a request of the sidecar channel failed');
-        if (!response.headersSent) answer(response, errorAnswer(500, 'InternalError', 'The control plane failed; its log says why.'));
+        if (!response.headersSent)
+          answer(response, errorAnswer(500, 'InternalError', 'The control plane failed; its log says why.'));
       });
     });
   }
@@ -126,9 +129,17 @@ export class ChannelServer implements AsyncDisposable {
 
   async #route(request: Http2ServerRequest, response: Http2ServerResponse): Promise<void> {
     const path = request.url.split('?', 1)[0];
-    const allowed = path === '/v1/trust-bundle' ? 'GET' : path === '/v1/certificates' || path === '/v1/discovery' ? 'POST' : '';
+    const allowed =
+      path === '/v1/trust-bundle' ? 'GET' : path === '/v1/certificates' || path === '/v1/discovery' ? 'POST' : '';
     if (allowed === '')
-      return answer(response, errorAnswer(404, 'NotFound', `There is no ${path} here: see /v1/trust-bundle, /v1/certificates and /v1/discovery.`));
+      return answer(
+        response,
+        errorAnswer(
+          404,
+          'NotFound',
+          `There is no ${path} here: see /v1/trust-bundle, /v1/certificates and /v1/discovery.`,
+        ),
+      );
     if (request.method !== allowed) {
       response.setHeader('allow', allowed);
       return answer(response, errorAnswer(405, 'MethodNotAllowed', `${path} takes ${allowed}.`));
@@ -155,7 +166,10 @@ export class ChannelServer implements AsyncDisposable {
     if (header === undefined) {
       const peer = this.#peer(request);
       return 'reason' in peer
-        ? refuse(peer.reason, `${peer.sentence} Send a service account token as a bearer token, or show a valid certificate.`)
+        ? refuse(
+            peer.reason,
+            `${peer.sentence} Send a service account token as a bearer token, or show a valid certificate.`,
+          )
         : { namespace: peer.namespace, serviceAccount: peer.serviceAccount, by: 'certificate', address };
     }
     const token = /^Bearer ([^\s]+)$/i.exec(header)?.[1];
@@ -164,7 +178,10 @@ export class ChannelServer implements AsyncDisposable {
     if ('reason' in subject) return subject;
     const account = await store.get(SERVICE_ACCOUNT, subject.namespace, subject.serviceAccount);
     if (account?.metadata.uid !== subject.uid)
-      return refuse('token_account', `The service account ${subject.namespace}/${subject.serviceAccount} of the token no longer exists.`);
+      return refuse(
+        'token_account',
+        `The service account ${subject.namespace}/${subject.serviceAccount} of the token no longer exists.`,
+      );
     return { namespace: subject.namespace, serviceAccount: subject.serviceAccount, by: 'token', address };
   }
 
@@ -237,6 +254,7 @@ const answer = (response: Http2ServerResponse, { status, body }: ErrorAnswer): v
 /** Leaf first; what came with it as far as it fits together. Empty: none was shown. */
 const peerChain = (socket: TLSSocket): readonly X509Certificate[] => {
   const chain: X509Certificate[] = [];
-  for (let link = socket.getPeerX509Certificate?.(); link !== undefined; link = link.issuerCertificate) chain.push(link);
+  for (let link = socket.getPeerX509Certificate?.(); link !== undefined; link = link.issuerCertificate)
+    chain.push(link);
   return chain;
 };

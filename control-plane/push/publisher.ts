@@ -1,7 +1,8 @@
 /** Brings changes to the sidecars that they concern, and to no other one. */
-import type { Touched, WorldEvent } from '../translate/world.ts';
+
 import { MultiMap } from '../translate/multi-map.ts';
 import type { Translator } from '../translate/translator.ts';
+import type { Touched, WorldEvent } from '../translate/world.ts';
 import type { SidecarSession } from './sidecar-session.ts';
 
 /** Sessions that are served before the event loop gets its turn. */

@@ -178,7 +178,11 @@ export class SidecarSession {
     if (this.hello === undefined) throw new MessageError('the first line must be hello');
     switch (message.type) {
       case 'subscribe':
-        for (const name of message.names) this.subscriptions.add(name);
+        for (const name of message.names) {
+          this.subscriptions.add(name);
+          // Asked anew is answered anew.
+          this.#held.answers.delete(name);
+        }
         this.#checkSubscriptions();
         return this.flush();
       case 'unsubscribe':

@@ -1,9 +1,9 @@
 /** What one sidecar should hold, and how it differs from what it holds. Pure. */
 import type { ServiceVersions } from '../../api/discovery.ts';
 import type { Snapshot } from '../../api/snapshot.ts';
+import { contentVersion } from '../../common/content-version.ts';
 import type { CompiledService } from '../translate/compile-service.ts';
 import { parseAddress, type Translator } from '../translate/translator.ts';
-import { contentVersion } from '../translate/version.ts';
 
 export interface Target {
   readonly configVersion: string;
@@ -23,7 +23,7 @@ export interface Held {
   readonly configVersion: string;
   readonly endpointVersion: string;
   readonly services: ReadonlyMap<string, ServiceVersions>;
-  readonly answers: ReadonlyMap<string, string | null>;
+  readonly answers: Map<string, string | null>;
 }
 
 /** The services that the subscriptions lead to, and all that their routes send to, so that every reference resolves. */
@@ -101,5 +101,5 @@ export const asHeld = (target: Target): Held => ({
   configVersion: target.configVersion,
   endpointVersion: target.endpointVersion,
   services: new Map([...target.services].map(([key, { versions }]) => [key, versions])),
-  answers: target.answers,
+  answers: new Map(target.answers),
 });

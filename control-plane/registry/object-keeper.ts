@@ -90,7 +90,11 @@ export class ObjectKeeper<T extends ApiObject> {
       if (!(error instanceof StoreError) || error.code === 'unavailable')
         this.#log.error({ err: error, kind: this.#kind.kind, object: id }, 'the registry cannot write to the store');
       // Its namespace was deleted while the sidecar ran.
-      else this.#log.warn({ err: error, kind: this.#kind.kind, object: id }, 'the store refuses an object of the registry');
+      else
+        this.#log.warn(
+          { err: error, kind: this.#kind.kind, object: id },
+          'the store refuses an object of the registry',
+        );
     }
     kept.running = false;
     if (kept.wanted !== kept.written) this.#schedule(id, kept);

@@ -14,7 +14,11 @@ export const registeredWorkload = ({ hello, peer, report }: SidecarSession, name
   return {
     apiVersion: 'outrider.mesh/v1',
     kind: 'Workload',
-    metadata: { name, namespace: peer.namespace, ...(Object.keys(hello.labels).length > 0 ? { labels: hello.labels } : {}) },
+    metadata: {
+      name,
+      namespace: peer.namespace,
+      ...(Object.keys(hello.labels).length > 0 ? { labels: hello.labels } : {}),
+    },
     spec: {
       address: hello.advertise.slice(0, colon).replace(/^\[(.*)\]$/, '$1'),
       ports: hello.ports,

@@ -1,11 +1,11 @@
 /** One service as callers of one namespace see it, with the versions of its two halves. */
 import type { ServiceVersions } from '../../api/discovery.ts';
 import type { EndpointView, ServiceView } from '../../api/snapshot.ts';
+import { contentVersion } from '../../common/content-version.ts';
 import { compileEndpoints } from './endpoints.ts';
 import { compilePolicy } from './policy.ts';
 import { compileRoutes } from './routes.ts';
 import type { ServiceDefinition } from './service-definition.ts';
-import { contentVersion } from './version.ts';
 import { serviceKey, type World } from './world.ts';
 
 export interface CompiledService {
@@ -39,7 +39,11 @@ export const compileService = (
       policy: policy.view,
     };
   });
-  return finish(serviceKey(name, namespace), { name, namespace, addresses, ports }, compileEndpoints(service, trustDomain));
+  return finish(
+    serviceKey(name, namespace),
+    { name, namespace, addresses, ports },
+    compileEndpoints(service, trustDomain),
+  );
 };
 
 /** Adds versions, JSON and references. */

@@ -1,9 +1,10 @@
 /** TrafficPolicies, merged field by field: mesh, then namespace, then Service, then port; the narrower one wins. */
-import { parseDuration } from '../../common/duration.ts';
+
 import { SYSTEM_NAMESPACE } from '../../api/namespace.ts';
 import type { Stored } from '../../api/object.ts';
 import { DEFAULT_POLICY, type PolicyView, type RetryView } from '../../api/snapshot.ts';
 import type { LoadBalancerPolicy, TrafficPolicy, TrafficPolicySpec } from '../../api/traffic-policy.ts';
+import { parseDuration } from '../../common/duration.ts';
 import { byAge } from './service-definition.ts';
 import type { World } from './world.ts';
 
@@ -43,9 +44,7 @@ const policiesFor = (
 ): readonly Stored<TrafficPolicy>[] => {
   const own = [...world.policiesIn(namespace)].sort(byAge).reverse();
   const named = (port: string | undefined) =>
-    own.filter(({ spec }) =>
-      spec.targetRefs?.some(target => target.name === service && target.sectionName === port),
-    );
+    own.filter(({ spec }) => spec.targetRefs?.some(target => target.name === service && target.sectionName === port));
   return [
     ...[...world.policiesIn(SYSTEM_NAMESPACE)].sort(byAge).reverse(),
     ...(namespace === SYSTEM_NAMESPACE ? [] : own.filter(({ spec }) => spec.targetRefs === undefined)),

@@ -11,7 +11,9 @@ export interface BackendTarget {
 
 /** Services that the route attaches to, each once. Parents of other kinds have no effect in a mesh. */
 export const parentKeys = (route: Route): ReadonlySet<string> =>
-  new Set(serviceParents(route).map(parent => serviceKey(parent.name, parent.namespace ?? route.metadata.namespace ?? '')));
+  new Set(
+    serviceParents(route).map(parent => serviceKey(parent.name, parent.namespace ?? route.metadata.namespace ?? '')),
+  );
 
 export const serviceParents = (route: Route): readonly ParentReference[] =>
   (route.spec.parentRefs ?? []).filter(parent => parent.group === '' && parent.kind === 'Service');

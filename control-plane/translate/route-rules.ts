@@ -58,7 +58,10 @@ const grpcRules = (route: Stored<GrpcRoute>): readonly RouteRule[] =>
     matches: (rule.matches?.length ? rule.matches : [{}]).map(({ method, headers = [] }) => {
       const path = method && grpcPath(method);
       return {
-        view: { ...(path ? { path: path.view } : {}), ...(headers.length > 0 ? { headers: headers.map(headerMatch) } : {}) },
+        view: {
+          ...(path ? { path: path.view } : {}),
+          ...(headers.length > 0 ? { headers: headers.map(headerMatch) } : {}),
+        },
         rank: [path?.kind ?? 0, path?.length ?? 0, 0, headers.length, 0],
       };
     }),
@@ -72,9 +75,8 @@ const grpcRules = (route: Stored<GrpcRoute>): readonly RouteRule[] =>
 const ruleName = (route: Route, name: string | undefined, index: number): string =>
   `${route.metadata.namespace}/${route.metadata.name}/${name ?? index}`;
 
-const backends = (
-  refs: readonly BackendReference<HttpRouteFilter>[] | undefined,
-): RouteRule['backends'] => (refs ?? []).map(ref => ({ ...ref, views: (ref.filters ?? []).map(filterView) }));
+const backends = (refs: readonly BackendReference<HttpRouteFilter>[] | undefined): RouteRule['backends'] =>
+  (refs ?? []).map(ref => ({ ...ref, views: (ref.filters ?? []).map(filterView) }));
 
 const PATH_RANKS = { PathPrefix: 1, RegularExpression: 2, Exact: 3 } as const;
 

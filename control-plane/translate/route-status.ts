@@ -60,7 +60,12 @@ const resolvedRefs = (world: World, route: Route): Finding => {
     const unresolved = resolveBackend(world, route, backend);
     if (unresolved) return { type: 'ResolvedRefs', status: 'False', ...unresolved };
   }
-  return { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: 'Everything that it names is there.' };
+  return {
+    type: 'ResolvedRefs',
+    status: 'True',
+    reason: 'ResolvedRefs',
+    message: 'Everything that it names is there.',
+  };
 };
 
 const isSameParent = (a: ParentReference, b: ParentReference): boolean =>

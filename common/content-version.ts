@@ -1,4 +1,4 @@
-/** Versions made from the content: the same state has the same version, at every control plane and after every restart. */
+/** Versions made from the content: the same state has the same version, on both sides and after every restart. */
 import { hash } from 'node:crypto';
 
 /** 12 characters: 72 bits of SHA-256, enough to tell states of one mesh apart. */
