@@ -19,7 +19,7 @@ export type SpiffeIdReason =
 export const MAX_ID_BYTES = 2_048;
 const MAX_TRUST_DOMAIN_BYTES = 255;
 
-const TRUST_DOMAIN = /^[a-z0-9._-]+$/;
+const TRUST_DOMAIN = /^[a-zA-Z0-9._-]+$/;
 const SEGMENT = /^[a-zA-Z0-9._-]+$/;
 const WORKLOAD_PATH = /^\/ns\/([^/]+)\/sa\/([^/]+)$/;
 
@@ -27,9 +27,9 @@ const WORKLOAD_PATH = /^\/ns\/([^/]+)\/sa\/([^/]+)$/;
 export const parseTrustDomain = (
   name: string,
 ): { readonly trustDomain: string } | Refusal<'spiffe_id_trust_domain'> => {
-  const trustDomain = name.toLowerCase();
-  return trustDomain.length <= MAX_TRUST_DOMAIN_BYTES && TRUST_DOMAIN.test(trustDomain)
-    ? { trustDomain }
+  // Looked at before it is put in lower case: letters of other alphabets may become ASCII there.
+  return name.length <= MAX_TRUST_DOMAIN_BYTES && TRUST_DOMAIN.test(name)
+    ? { trustDomain: name.toLowerCase() }
     : refuse(
         'spiffe_id_trust_domain',
         `A trust domain has 1 to ${MAX_TRUST_DOMAIN_BYTES} letters, digits, dots, dashes and underscores.`,
@@ -73,12 +73,14 @@ export const createWorkloadId = (
   namespace: string,
   serviceAccount: string,
 ): SpiffeId | Refusal<SpiffeIdReason> => {
-  // Checked apart, because a slash inside a name would make the path of somebody else.
+  // Checked apart, because a slash inside a part would make the path of somebody else.
+  const domain = parseTrustDomain(trustDomain);
+  if ('reason' in domain) return domain;
   if (!isSegment(namespace) || !isSegment(serviceAccount)) {
     return refuse(
       'spiffe_id_path',
       'A namespace and a service account have letters, digits, dots, dashes and underscores only.',
     );
   }
-  return parseSpiffeId(`spiffe://${trustDomain}/ns/${namespace}/sa/${serviceAccount}`);
+  return parseSpiffeId(`spiffe://${domain.trustDomain}/ns/${namespace}/sa/${serviceAccount}`);
 };

@@ -1,5 +1,5 @@
 /** The identity in the state folder: `certificate.pem`, `key.pem` and `trust-bundle.pem`, for this user alone. */
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { IdentityMaterial } from './identity.ts';
 
@@ -31,6 +31,11 @@ export const readIdentityFiles = (dir: string): IdentityMaterial | undefined => 
 export const writeIdentityFiles = (dir: string, material: IdentityMaterial): void => {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const entries = Object.entries(FILES) as [keyof IdentityMaterial, string][];
-  for (const [part, name] of entries) writeFileSync(join(dir, `${name}.new`), material[part], { mode: 0o600 });
+  for (const [part, name] of entries) {
+    const path = join(dir, `${name}.new`);
+    // One that a crash left behind would keep the mode that it has.
+    rmSync(path, { force: true });
+    writeFileSync(path, material[part], { mode: 0o600, flag: 'wx' });
+  }
   for (const [, name] of entries) renameSync(join(dir, `${name}.new`), join(dir, name));
 };

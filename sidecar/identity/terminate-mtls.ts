@@ -38,6 +38,8 @@ export interface MtlsTerminator {
 /** `ERR_SSL_X`, errno or OpenSSL's verify result, all in the one form. */
 const refusalReason = (error: NodeJS.ErrnoException, socket: TLSSocket): string => {
   const authorization: unknown = socket.authorizationError; // a code, though the types say Error
+  // UNSPECIFIED: a verify result that Node has no name for, such as a signature by a leaf or a weak key.
+  if (authorization === 'UNSPECIFIED') return 'untrusted';
   const code = typeof authorization === 'string' ? authorization : (error.code ?? 'unknown');
   return code.toLowerCase().replace(/^err_(ssl|tls)_/, '');
 };
