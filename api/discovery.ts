@@ -30,6 +30,12 @@ export const MAX_SERVER_LINE_BYTES = 33_554_432;
 /** Names and addresses that one sidecar may have asked for. */
 export const MAX_SUBSCRIPTIONS = 2_000;
 
+/**
+ * The name of a view of one instance, which is what its own address leads to: its Workload's name and this. No Service has
+ * a dot in its name.
+ */
+export const INSTANCE_SUFFIX = '.workload';
+
 /** Versions of one service: of its routes and policies, and of its endpoints. */
 export type ServiceVersions = readonly [config: string, endpoints: string];
 

@@ -1,8 +1,8 @@
 /** `POST /v1/certificates`: `{"csr": PEM}` in, chain, trust bundle and the server's time out. */
 import type { Readable } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
-import type { Caller, CertificateIssuer, IssueReason } from '../identity/certificate-issuer.ts';
-import type { MeshAuthority } from '../identity/mesh-authority.ts';
+import type { Caller, IssueReason } from '../identity/certificate-issuer.ts';
+import type { Identities } from '../identity/identities.ts';
 import { type ErrorAnswer, errorAnswer } from './error-answer.ts';
 
 /** A request holds a CSR of at most 8 KiB. */
@@ -11,7 +11,8 @@ const MAX_BODY_BYTES = 65_536;
 export const answerCertificates = async (
   request: Readable,
   caller: Caller,
-  { issuer, mesh, clock }: { readonly issuer: CertificateIssuer; readonly mesh: MeshAuthority; readonly clock: Clock },
+  { issuer, mesh }: Pick<Identities, 'issuer' | 'mesh'>,
+  clock: Clock,
 ): Promise<ErrorAnswer> => {
   const body = await readBody(request);
   if (body === undefined)
@@ -37,17 +38,10 @@ export const answerCertificates = async (
 };
 
 const statusOf = (reason: IssueReason): readonly [number, string] => {
-  switch (reason) {
-    case 'identity_of_another':
-    case 'caller_without_identity':
-      return [403, 'Forbidden'];
-    case 'csr_malformed':
-      return [400, 'BadRequest'];
-    case 'csr_too_large':
-      return [413, 'RequestEntityTooLarge'];
-    default:
-      return [422, 'Invalid'];
-  }
+  if (reason === 'identity_of_another' || reason === 'caller_without_identity') return [403, 'Forbidden'];
+  if (reason === 'csr_malformed') return [400, 'BadRequest'];
+  if (reason === 'csr_too_large') return [413, 'RequestEntityTooLarge'];
+  return [422, 'Invalid'];
 };
 
 const readCsr = (body: string): string | undefined => {

@@ -22,10 +22,9 @@ import { type Refusal, refuse } from '../../certs/refusal.ts';
 import { verifySvid } from '../../certs/verify-svid.ts';
 import type { Clock } from '../../common/clock.ts';
 import { LineReader } from '../../common/json-lines.ts';
-import type { Caller, CertificateIssuer } from '../identity/certificate-issuer.ts';
-import type { MeshAuthority } from '../identity/mesh-authority.ts';
-import type { ServerCertificate } from '../identity/server-certificate.ts';
-import { CHANNEL_AUDIENCE, type ServiceAccountTokens } from '../identity/service-account-tokens.ts';
+import type { Caller } from '../identity/certificate-issuer.ts';
+import type { Identities } from '../identity/identities.ts';
+import { CHANNEL_AUDIENCE } from '../identity/service-account-tokens.ts';
 import type { ResourceStore } from '../store/resource-store.ts';
 import { answerCertificates } from './answer-certificates.ts';
 import { type ErrorAnswer, errorAnswer } from './error-answer.ts';
@@ -36,10 +35,7 @@ export interface ChannelOptions {
   readonly host: string;
   /** 0: a free one. */
   readonly port: number;
-  readonly mesh: MeshAuthority;
-  readonly certificate: ServerCertificate;
-  readonly tokens: ServiceAccountTokens;
-  readonly issuer: CertificateIssuer;
+  readonly identities: Pick<Identities, 'mesh' | 'tokens' | 'issuer' | 'serverCertificate'>;
   readonly store: ResourceStore;
   readonly push: PushServer;
   readonly clock: Clock;
@@ -69,8 +65,8 @@ export class ChannelServer implements AsyncDisposable {
   private constructor(options: ChannelOptions) {
     this.#options = options;
     const credentials = () => ({
-      ...options.certificate.credentials,
-      ca: options.mesh.bundle.pem,
+      ...options.identities.serverCertificate.credentials,
+      ca: options.identities.mesh.bundle.pem,
       minVersion: 'TLSv1.3' as const,
       // Each connection proves anew who is there.
       secureOptions: constants.SSL_OP_NO_TICKET,
@@ -84,7 +80,7 @@ export class ChannelServer implements AsyncDisposable {
       settings: { maxConcurrentStreams: 16 },
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
-    options.certificate.onRenewed(() => this.#server.setSecureContext(credentials()));
+    options.identities.serverCertificate.onRenewed(() => this.#server.setSecureContext(credentials()));
     this.#server.on('secureConnection', socket => {
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
@@ -146,7 +142,7 @@ export class ChannelServer implements AsyncDisposable {
     }
     if (path === '/v1/trust-bundle') {
       response.writeHead(200, { 'content-type': 'application/x-pem-file' });
-      response.end(this.#options.mesh.bundle.pem);
+      response.end(this.#options.identities.mesh.bundle.pem);
       return;
     }
     if (path === '/v1/discovery') return this.#discover(request, response);
@@ -155,12 +151,12 @@ export class ChannelServer implements AsyncDisposable {
       response.setHeader('www-authenticate', `Bearer error="invalid_token", error_description="${caller.reason}"`);
       return answer(response, errorAnswer(401, 'Unauthorized', caller.sentence));
     }
-    return answerCertificates(request, caller, this.#options).then(result => answer(response, result));
+    return answerCertificates(request, caller, this.#options.identities, this.#options.clock).then(result => answer(response, result));
   }
 
   /** By token where there is one, else by certificate. */
   async #authenticate(request: Http2ServerRequest): Promise<Caller | Refusal> {
-    const { tokens, store } = this.#options;
+    const { identities, store } = this.#options;
     const header = request.headers.authorization;
     const address = request.socket.remoteAddress ?? '';
     if (header === undefined) {
@@ -174,7 +170,7 @@ export class ChannelServer implements AsyncDisposable {
     }
     const token = /^Bearer ([^\s]+)$/i.exec(header)?.[1];
     if (token === undefined) return refuse('token_malformed', 'The header Authorization must be "Bearer" and a token.');
-    const subject = await tokens.verify(token, CHANNEL_AUDIENCE);
+    const subject = await identities.tokens.verify(token, CHANNEL_AUDIENCE);
     if ('reason' in subject) return subject;
     const account = await store.get(SERVICE_ACCOUNT, subject.namespace, subject.serviceAccount);
     if (account?.metadata.uid !== subject.uid)
@@ -186,7 +182,10 @@ export class ChannelServer implements AsyncDisposable {
   }
 
   #peer(request: Http2ServerRequest): (Caller & { readonly identity: string; readonly notAfterMs: number }) | Refusal {
-    const { mesh, clock } = this.#options;
+    const {
+      identities: { mesh },
+      clock,
+    } = this.#options;
     const chain = peerChain(request.socket as TLSSocket);
     const verified = verifySvid(chain, mesh.bundle, clock.wallMs());
     if ('reason' in verified) return verified;

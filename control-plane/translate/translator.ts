@@ -1,5 +1,6 @@
 /** Services compiled on demand and kept until an event touches them. */
 import { isIP } from 'node:net';
+import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
 import type { Snapshot } from '../../api/snapshot.ts';
 import { type CompiledService, compileService, finish } from './compile-service.ts';
 import { workloadEndpoints } from './endpoints.ts';
@@ -48,7 +49,7 @@ export class Translator {
     const variant = cached.consumers.has(callers) ? callers : '';
     let view = cached.views.get(variant);
     if (view === undefined) {
-      view = key.startsWith('workload:') ? this.#compileInstance(key) : this.#compile(key, variant);
+      view = this.#compileInstance(key) ?? this.#compile(key, variant);
       if (view === undefined) return undefined;
       cached.views.set(variant, view);
     }
@@ -76,21 +77,22 @@ export class Translator {
   /** One workload by its own address: its ports, no routes, and the policies of its namespace. */
   #compileInstance(key: string): CompiledService | undefined {
     const dot = key.lastIndexOf('.');
-    const namespace = key.slice(dot + 1);
-    const workload = this.world.workload(namespace, key.slice('workload:'.length, dot));
+    const [name, namespace] = [key.slice(0, dot), key.slice(dot + 1)];
+    if (!name.endsWith(INSTANCE_SUFFIX)) return undefined;
+    const workload = this.world.workload(namespace, name.slice(0, -INSTANCE_SUFFIX.length));
     if (workload === undefined) return undefined;
     const policy = compilePolicy(this.world, namespace, '', '').view;
-    const ports = workload.spec.ports.map(({ port, name = '', protocol = 'http' as const }) => ({
+    const ports = workload.spec.ports.map(({ port, name: portName = '', protocol = 'http' as const }) => ({
       port,
-      name,
+      name: portName,
       protocol,
       target: port,
     }));
     const config = {
-      name: key.slice(0, dot),
+      name,
       namespace,
       addresses: [workload.spec.address],
-      ports: ports.map(({ port, name, protocol }) => ({ port, name, protocol, routes: [], policy })),
+      ports: ports.map(({ target, ...port }) => ({ ...port, routes: [], policy })),
     };
     return finish(key, config, workloadEndpoints(workload, ports, this.trustDomain));
   }

@@ -2,6 +2,7 @@
  * The objects that translation reads, indexed by how they refer to each other. Fed with the events of the store, in
  * order; each event names the services whose view it may change, so that nothing else has to be looked at again.
  */
+import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
 import type { GrpcRoute } from '../../api/grpc-route.ts';
 import type { HttpRoute } from '../../api/http-route.ts';
 import { DEFAULT_MESH_CONFIG, type MeshConfig, type MeshConfigSpec } from '../../api/mesh-config.ts';
@@ -36,8 +37,8 @@ export interface WorldEvent {
 /** `service.namespace`: the key of a service everywhere in translation and push. */
 export const serviceKey = (name: string, namespace: string): string => `${name}.${namespace}`;
 
-/** The view of one workload by its address. A colon is in no name of a Service. */
-export const instanceKey = (workload: string, namespace: string): string => `workload:${workload}.${namespace}`;
+/** The key of the view of one workload by its address. */
+export const instanceKey = (workload: string, namespace: string): string => `${workload}${INSTANCE_SUFFIX}.${namespace}`;
 
 const NOTHING: Touched = { services: new Set(), hosts: new Set(), routes: new Set(), mesh: false };
 

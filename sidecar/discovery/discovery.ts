@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { BaseLogger } from 'pino';
+import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
 import type { Snapshot } from '../../api/snapshot.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
@@ -13,7 +14,8 @@ import { ControlPlaneStream } from './control-plane-stream.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { requestCertificate } from './request-certificate.ts';
 import { indexServices } from './service-index.ts';
-import { type SnapshotProblem, SnapshotStore, type ValidateSnapshot } from './snapshot-store.ts';
+import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
+import { SnapshotStore, type ValidateSnapshot } from './snapshot-store.ts';
 import type { StateFolder } from './state-folder.ts';
 import { type OpenStream, type SidecarDescription, Subscriber } from './subscriber.ts';
 import { subscriptionKey } from './subscription-key.ts';
@@ -158,8 +160,8 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
   }
   // What the last run used; what nobody uses again is given up after a while.
   for (const [name, service] of index.entries())
-    if (name === service ? !name.startsWith('workload:') : service.startsWith('workload:'))
-      subscriptions.add(name, service, false);
+    // By name; what only an address leads to, by its address.
+    if ((name === service) !== service.includes(`${INSTANCE_SUFFIX}.`)) subscriptions.add(name, service, false);
   const subscriber: Subscriber = new Subscriber({
     controlPlanes,
     description: { ...options.description, instance: instanceName(options) },

@@ -2,7 +2,7 @@
 import type { ServiceVersions, Update } from '../../api/discovery.ts';
 import { type ServiceView, SNAPSHOT_FORMAT, type Snapshot } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
-import type { SnapshotProblem } from './snapshot-store.ts';
+import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 
 interface HeldService {
   readonly versions: ServiceVersions;

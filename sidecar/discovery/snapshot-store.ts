@@ -5,18 +5,12 @@
 import { type FSWatcher, watch } from 'node:fs';
 import type { BaseLogger } from 'pino';
 import { SNAPSHOT_FORMAT, type Snapshot } from '../../api/snapshot.ts';
+import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import { type Watch, Watched } from '../../common/watch.ts';
 import type { StateFolder } from './state-folder.ts';
 
 export const SNAPSHOT_FILE = 'snapshot.json';
-
-/** Why a snapshot cannot be applied: the first thing that is wrong. */
-export interface SnapshotProblem {
-  /** `services[0].ports[1].policy.connectTimeoutMs` */
-  readonly path: string;
-  readonly reason: string;
-}
 
 /** Undefined: the value is a snapshot, and its references resolve. */
 export type ValidateSnapshot = (value: unknown) => SnapshotProblem | undefined;

@@ -23,7 +23,8 @@ import type { CertificateStore } from '../identity/certificate-store.ts';
 import type { StreamHandlers } from './control-plane-stream.ts';
 import type { ControlPlaneTls } from './control-plane-tls.ts';
 import { SnapshotAssembly } from './snapshot-assembly.ts';
-import type { SnapshotProblem, SnapshotStore } from './snapshot-store.ts';
+import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
+import type { SnapshotStore } from './snapshot-store.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
 /** Pauses between rounds over all control planes. */

@@ -6,10 +6,7 @@ import { NAMESPACE } from '../../api/namespace.ts';
 import { SERVICE_ACCOUNT } from '../../api/service-account.ts';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { systemRandom } from '../../common/random.ts';
-import { CertificateIssuer } from '../../control-plane/identity/certificate-issuer.ts';
-import { openMeshAuthority } from '../../control-plane/identity/mesh-authority.ts';
-import { ServerCertificate } from '../../control-plane/identity/server-certificate.ts';
-import { ServiceAccountTokens } from '../../control-plane/identity/service-account-tokens.ts';
+import { openIdentities } from '../../control-plane/identity/identities.ts';
 import { ChannelServer } from '../../control-plane/push/channel-server.ts';
 import { PushServer } from '../../control-plane/push/push-server.ts';
 import { SqliteStore } from '../../control-plane/store/sqlite-store.ts';
@@ -31,25 +28,22 @@ export const startBackHalf = async (options: BackHalfOptions) => {
   const { dataDir, port = 0, lifetimeMs = 86_400_000, clock = systemClock, audit = silent, log = silent } = options;
   const trustDomain = 'mesh.local';
   const store = new SqliteStore({ path: options.storePath ?? ':memory:', clock });
-  const mesh = openMeshAuthority(dataDir, trustDomain, clock);
-  const tokens = ServiceAccountTokens.open(dataDir, trustDomain, clock);
-  const issuer = new CertificateIssuer({ mesh, lifetimeMs, clock, audit });
-  const certificate = new ServerCertificate({
-    mesh,
-    lifetimeMs: 86_400_000,
+  const identities = openIdentities({
+    dataDir,
+    trustDomain,
+    certificateLifetimeMs: lifetimeMs,
     dnsNames: [],
     ipAddresses: [],
+    store,
     clock,
     random: systemRandom,
+    log: audit,
   });
   const push = await PushServer.start({ store, trustDomain, release: '0.1.0', clock, log });
   const channel = await ChannelServer.start({
     host: '127.0.0.1',
     port,
-    mesh,
-    certificate,
-    tokens,
-    issuer,
+    identities,
     store,
     push,
     clock,
@@ -62,8 +56,7 @@ export const startBackHalf = async (options: BackHalfOptions) => {
   };
   return {
     store,
-    mesh,
-    tokens,
+    identities,
     push,
     channel,
     url: `https://127.0.0.1:${channel.address.port}`,
@@ -79,14 +72,13 @@ export const startBackHalf = async (options: BackHalfOptions) => {
           metadata: { name: serviceAccount, namespace },
         }),
       );
-      const account = await store.get(SERVICE_ACCOUNT, namespace, serviceAccount);
-      const subject = { namespace, serviceAccount, uid: account?.metadata.uid ?? '' };
-      return (await tokens.issue(subject, [], expirationSeconds)).token;
+      const lifetimeMs = expirationSeconds * 1_000;
+      return (await identities.issueToken({ namespace, serviceAccount, audiences: [], lifetimeMs })).token;
     },
     async [Symbol.asyncDispose](): Promise<void> {
       await push[Symbol.asyncDispose]();
       await channel[Symbol.asyncDispose]();
-      certificate[Symbol.dispose]();
+      identities[Symbol.dispose]();
       await store[Symbol.asyncDispose]();
     },
   };

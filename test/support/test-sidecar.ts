@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BaseLogger } from 'pino';
 import type { HelloPort } from '../../api/discovery.ts';
+import { validateSnapshot } from '../../api/validate-snapshot.ts';
 import { type Clock, systemClock } from '../../common/clock.ts';
 import { systemRandom } from '../../common/random.ts';
 import { type Discovery, type DiscoveryOptions, startDiscovery } from '../../sidecar/discovery/discovery.ts';
@@ -42,7 +43,7 @@ export const startTestSidecar = (options: TestSidecarOptions): TestSidecar => {
   const certificates = new CertificateStore({ clock, stateDir });
   const discovery = startDiscovery({
     folder,
-    validate: options.validate ?? (() => undefined),
+    validate: options.validate ?? validateSnapshot,
     controlPlanes: options.controlPlanes,
     namespace,
     serviceAccount: service,
