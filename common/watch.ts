@@ -22,7 +22,7 @@ export class Watched<T> implements Watch<T> {
 
   set(value: T): void {
     this.#value = value;
-    for (const listener of [...this.#listeners]) listener(value);
+    for (const listener of Array.from(this.#listeners)) listener(value);
   }
 
   subscribe(listener: (value: T) => void): () => void {

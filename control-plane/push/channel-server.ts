@@ -151,7 +151,9 @@ export class ChannelServer implements AsyncDisposable {
       response.setHeader('www-authenticate', `Bearer error="invalid_token", error_description="${caller.reason}"`);
       return answer(response, errorAnswer(401, 'Unauthorized', caller.sentence));
     }
-    return answerCertificates(request, caller, this.#options.identities, this.#options.clock).then(result => answer(response, result));
+    return answerCertificates(request, caller, this.#options.identities, this.#options.clock).then(result =>
+      answer(response, result),
+    );
   }
 
   /** By token where there is one, else by certificate. */
@@ -205,9 +207,14 @@ export class ChannelServer implements AsyncDisposable {
   #discover(request: Http2ServerRequest, response: Http2ServerResponse): void {
     const { push, clock } = this.#options;
     const peer = this.#peer(request);
-    if ('reason' in peer) return answer(response, errorAnswer(401, 'Unauthorized', peer.sentence));
-    if (request.httpVersionMajor < 2)
-      return answer(response, errorAnswer(505, 'HTTPVersionNotSupported', '/v1/discovery is a stream of HTTP/2.'));
+    if ('reason' in peer) {
+      answer(response, errorAnswer(401, 'Unauthorized', peer.sentence));
+      return;
+    }
+    if (request.httpVersionMajor < 2) {
+      answer(response, errorAnswer(505, 'HTTPVersionNotSupported', '/v1/discovery is a stream of HTTP/2.'));
+      return;
+    }
     // Heartbeats keep it alive, and end it.
     request.stream.session?.setTimeout(0);
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });

@@ -89,7 +89,7 @@ export class PushServer implements SessionOwner, AsyncDisposable {
     this.#watch?.close();
     // First, so that the ends of the streams are not taken for lost sidecars.
     this.#registry.close();
-    for (const session of [...this.#sessions]) session.close();
+    for (const session of this.#sessions) session.close();
     await this.#statuses.settled();
   }
 

@@ -142,7 +142,10 @@ export class SidecarSession {
     const target = computeTarget(this.#translator, this.subscriptions, this.peer.namespace);
     this.#owner.interested(this, target.interests);
     const delta = diff(target, this.#held);
-    if (this.#updates > 0 && !differs(target, this.#held, delta)) return this.#recovered();
+    if (this.#updates > 0 && !differs(target, this.#held, delta)) {
+      this.#recovered();
+      return;
+    }
     if (this.refused?.config === target.configVersion && this.refused.endpoints === target.endpointVersion) return;
     this.#updates++;
     this.#sending = {
@@ -174,29 +177,30 @@ export class SidecarSession {
   }
 
   #handle(message: ClientMessage): void {
-    if (message.type === 'hello') return this.#open(message);
-    if (this.hello === undefined) throw new MessageError('the first line must be hello');
+    if (message.type === 'hello') this.#open(message);
+    else if (this.hello === undefined) throw new MessageError('the first line must be hello');
+    else this.#handleOpen(message);
+  }
+
+  #handleOpen(message: Exclude<ClientMessage, Hello>): void {
     switch (message.type) {
       case 'subscribe':
-        for (const name of message.names) {
-          this.subscriptions.add(name);
-          // Asked anew is answered anew.
-          this.#held.answers.delete(name);
-        }
-        this.#checkSubscriptions();
-        return this.flush();
+        this.#subscribe(message.names);
+        break;
       case 'unsubscribe':
         for (const name of message.names) this.subscriptions.delete(name);
-        return this.flush();
+        this.flush();
+        break;
       case 'ack':
-        return this.#confirmed(message.update, target => {
+        this.#confirmed(message.update, target => {
           this.#held = asHeld(target);
           this.acked = { config: target.configVersion, endpoints: target.endpointVersion };
           this.ackedAtMs = this.#clock.wallMs();
           this.refused = undefined;
         });
+        break;
       case 'nack':
-        return this.#confirmed(message.update, target => {
+        this.#confirmed(message.update, target => {
           this.refused = {
             config: target.configVersion,
             endpoints: target.endpointVersion,
@@ -205,14 +209,27 @@ export class SidecarSession {
             at: new Date(this.#clock.wallMs()).toISOString(),
           };
         });
+        break;
       case 'report':
         this.report = message;
-        return this.#owner.changed(this);
+        this.#owner.changed(this);
+        break;
       case 'heartbeat':
-        return;
+        break;
       case 'bye':
-        return this.#owner.left(this);
+        this.#owner.left(this);
+        break;
     }
+  }
+
+  #subscribe(names: readonly string[]): void {
+    for (const name of names) {
+      this.subscriptions.add(name);
+      // Asked anew is answered anew.
+      this.#held.answers.delete(name);
+    }
+    this.#checkSubscriptions();
+    this.flush();
   }
 
   #open(hello: Hello): void {
@@ -274,7 +291,10 @@ export class SidecarSession {
   #beat(): void {
     this.#heartbeat = this.#clock.setTimer(HEARTBEAT_MS, () => {
       const silentMs = this.#clock.nowMs() - this.#lastLineMs;
-      if (silentMs >= DEAD_MS) return this.close();
+      if (silentMs >= DEAD_MS) {
+        this.close();
+        return;
+      }
       if (!this.#blocked && this.hello)
         this.#stream.write(`${JSON.stringify({ type: 'heartbeat', wallMs: this.#clock.wallMs() })}\n`);
       this.#beat();

@@ -4,9 +4,10 @@ import type { EndpointView, ServiceView } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
 import { compileEndpoints } from './endpoints.ts';
 import { compilePolicy } from './policy.ts';
+import { serviceKey } from './route.ts';
 import { compileRoutes } from './routes.ts';
 import type { ServiceDefinition } from './service-definition.ts';
-import { serviceKey, type World } from './world.ts';
+import type { World } from './world.ts';
 
 export interface CompiledService {
   /** `service.namespace` */

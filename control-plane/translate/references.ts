@@ -1,6 +1,6 @@
-/** What routes refer to, and whether they may. */
+/** What routes refer to. */
 import type { ParentReference } from '../../api/route-parts.ts';
-import { type Route, serviceKey, type World } from './world.ts';
+import { type Route, serviceKey } from './route.ts';
 
 /** A backend reference without what only one kind of route has. */
 export interface BackendTarget {
@@ -27,20 +27,3 @@ export const routeBackends = (route: Route): readonly BackendTarget[] =>
 
 export const backendKey = (route: Route, backend: BackendTarget): string =>
   serviceKey(backend.name, backend.namespace ?? route.metadata.namespace ?? '');
-
-/** Whether a route may send to a Service: always in its own namespace, elsewhere when a ReferenceGrant there says so. */
-export const isGranted = (world: World, route: Route, backend: BackendTarget): boolean => {
-  const from = route.metadata.namespace ?? '';
-  const to = backend.namespace ?? from;
-  if (from === to) return true;
-  for (const { spec } of world.grantsIn(to)) {
-    const mayRefer = spec.from.some(
-      each => each.group === 'gateway.networking.k8s.io' && each.kind === route.kind && each.namespace === from,
-    );
-    const mayBeReferred = spec.to.some(
-      each => each.group === '' && each.kind === 'Service' && (each.name === undefined || each.name === backend.name),
-    );
-    if (mayRefer && mayBeReferred) return true;
-  }
-  return false;
-};

@@ -5,7 +5,7 @@ import type { Stored } from '../../api/object.ts';
 import type { BackendReference, HeaderMatch, HeaderModifier } from '../../api/route-parts.ts';
 import type { FilterView, MatchView, NameValue, PathModifier, RetryView, ValueMatchView } from '../../api/snapshot.ts';
 import { DEFAULT_RETRY, ms } from './policy.ts';
-import type { Route } from './world.ts';
+import type { Route } from './route.ts';
 
 /**
  * How specific a match is; compared from the left, greater wins. For HTTPRoute: kind of path (exact, regular expression,

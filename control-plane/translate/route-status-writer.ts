@@ -6,8 +6,9 @@ import { HTTP_ROUTE } from '../../api/http-route.ts';
 import type { ResourceKind } from '../../api/resource-kind.ts';
 import type { Clock } from '../../common/clock.ts';
 import { type ResourceStore, StoreError } from '../store/resource-store.ts';
+import type { Route } from './route.ts';
 import { routeStatus } from './route-status.ts';
-import type { Route, World } from './world.ts';
+import type { World } from './world.ts';
 
 /** Owned by the push server; lives as long as it. */
 export class RouteStatusWriter {

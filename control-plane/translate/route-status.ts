@@ -2,9 +2,10 @@
 import type { Condition } from '../../api/object.ts';
 import { CONTROLLER_NAME, type ParentReference, type RouteParentStatus } from '../../api/route-parts.ts';
 import { routeBackends, serviceParents } from './references.ts';
+import { type Route, serviceKey } from './route.ts';
 import { resolveBackend } from './routes.ts';
 import { defineService } from './service-definition.ts';
-import { type Route, serviceKey, type World } from './world.ts';
+import type { World } from './world.ts';
 
 type Finding = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 

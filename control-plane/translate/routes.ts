@@ -1,10 +1,12 @@
 /** The routes of one port of a service, for callers of one namespace, in order of precedence. */
 import type { BackendView, RouteView } from '../../api/snapshot.ts';
+import { isGranted } from './grants.ts';
 import type { MergedPolicy } from './policy.ts';
-import { backendKey, isGranted, serviceParents } from './references.ts';
+import { backendKey, serviceParents } from './references.ts';
+import { type Route, serviceKey } from './route.ts';
 import { type Rank, type RankedMatch, type RouteRule, routeRules } from './route-rules.ts';
 import { byAge, type DefinedPort, defineService, type ServiceDefinition } from './service-definition.ts';
-import { type Route, serviceKey, type World } from './world.ts';
+import type { World } from './world.ts';
 
 interface Candidate {
   readonly route: Route;

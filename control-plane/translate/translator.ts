@@ -5,9 +5,10 @@ import type { Snapshot } from '../../api/snapshot.ts';
 import { type CompiledService, compileService, finish } from './compile-service.ts';
 import { workloadEndpoints } from './endpoints.ts';
 import { compilePolicy } from './policy.ts';
+import { instanceKey, serviceKey } from './route.ts';
 import { consumerNamespaces } from './routes.ts';
 import { defineService } from './service-definition.ts';
-import { instanceKey, serviceKey, type Touched, World, type WorldEvent } from './world.ts';
+import { type Touched, World, type WorldEvent } from './world.ts';
 
 /** A service's compiled forms: one for all callers, or one for each namespace with routes of its own. */
 interface Cached {
@@ -92,7 +93,13 @@ export class Translator {
       name,
       namespace,
       addresses: [workload.spec.address],
-      ports: ports.map(({ target, ...port }) => ({ ...port, routes: [], policy })),
+      ports: ports.map(({ port, name: portName, protocol }) => ({
+        port,
+        name: portName,
+        protocol,
+        routes: [],
+        policy,
+      })),
     };
     return finish(key, config, workloadEndpoints(workload, ports, this.trustDomain));
   }

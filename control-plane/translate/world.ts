@@ -2,9 +2,6 @@
  * The objects that translation reads, indexed by how they refer to each other. Fed with the events of the store, in
  * order; each event names the services whose view it may change, so that nothing else has to be looked at again.
  */
-import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
-import type { GrpcRoute } from '../../api/grpc-route.ts';
-import type { HttpRoute } from '../../api/http-route.ts';
 import { DEFAULT_MESH_CONFIG, type MeshConfig, type MeshConfigSpec } from '../../api/mesh-config.ts';
 import { SYSTEM_NAMESPACE } from '../../api/namespace.ts';
 import type { Stored } from '../../api/object.ts';
@@ -14,8 +11,7 @@ import type { TrafficPolicy } from '../../api/traffic-policy.ts';
 import type { Workload } from '../../api/workload.ts';
 import { MultiMap } from './multi-map.ts';
 import { backendKeys, parentKeys } from './references.ts';
-
-export type Route = Stored<HttpRoute> | Stored<GrpcRoute>;
+import { instanceKey, type Route, serviceKey } from './route.ts';
 
 /** What an event may have changed. */
 export interface Touched {
@@ -33,12 +29,6 @@ export interface WorldEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED';
   readonly object: Stored;
 }
-
-/** `service.namespace`: the key of a service everywhere in translation and push. */
-export const serviceKey = (name: string, namespace: string): string => `${name}.${namespace}`;
-
-/** The key of the view of one workload by its address. */
-export const instanceKey = (workload: string, namespace: string): string => `${workload}${INSTANCE_SUFFIX}.${namespace}`;
 
 const NOTHING: Touched = { services: new Set(), hosts: new Set(), routes: new Set(), mesh: false };
 
@@ -186,7 +176,7 @@ export class World {
   /** The services, and those whose routes send to them. */
   #touchServices(services: Set<string>, hosts: ReadonlySet<string>): Touched {
     const routes = new Set<Route>();
-    for (const key of [...services]) {
+    for (const key of Array.from(services)) {
       for (const route of this.#routesByParent.get(key)) routes.add(route);
       for (const route of this.#routesByBackend.get(key)) {
         routes.add(route);

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { BaseLogger } from 'pino';
 import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
 import type { Snapshot } from '../../api/snapshot.ts';
+import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import type { Watch } from '../../common/watch.ts';
@@ -14,7 +15,6 @@ import { ControlPlaneStream } from './control-plane-stream.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { requestCertificate } from './request-certificate.ts';
 import { indexServices } from './service-index.ts';
-import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 import { SnapshotStore, type ValidateSnapshot } from './snapshot-store.ts';
 import type { StateFolder } from './state-folder.ts';
 import { type OpenStream, type SidecarDescription, Subscriber } from './subscriber.ts';
@@ -132,7 +132,10 @@ const fromFile = (store: SnapshotStore, { namespace, certificates }: DiscoveryOp
       callback(lookup(target));
       return () => {};
     },
-    reload: () => void store.load(),
+    reload: () => {
+      store.load();
+      certificates.load();
+    },
     report: () => {},
     drain: () => {},
     status: () => ({
@@ -159,8 +162,8 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
     if (name !== undefined) subscriptions.add(name, undefined, true);
   }
   // What the last run used; what nobody uses again is given up after a while.
+  // By name; what only an address leads to, by its address.
   for (const [name, service] of index.entries())
-    // By name; what only an address leads to, by its address.
     if ((name === service) !== service.includes(`${INSTANCE_SUFFIX}.`)) subscriptions.add(name, service, false);
   const subscriber: Subscriber = new Subscriber({
     controlPlanes,
@@ -168,7 +171,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
     certificates,
     snapshots: store,
     subscriptions,
-    open: options.open ?? ControlPlaneStream.open,
+    open: options.open ?? ((url, tls, handlers) => ControlPlaneStream.open(url, tls, handlers)),
     clock,
     random,
     log,

@@ -41,7 +41,10 @@ export const requestCertificate = async (
     });
     const answer = (await body.json()) as Readonly<Record<string, unknown>>;
     if (statusCode !== 200)
-      return refuse(statusCode === 401 ? 'unauthorized' : 'refused', `${url} answers ${statusCode}: ${answer.message}`);
+      return refuse(
+        statusCode === 401 ? 'unauthorized' : 'refused',
+        `${url} answers ${statusCode}: ${String(answer.message)}`,
+      );
     const { certificate, trustBundle, serverTime } = answer;
     const serverTimeMs = Date.parse(String(serverTime));
     if (typeof certificate !== 'string' || typeof trustBundle !== 'string' || Number.isNaN(serverTimeMs))

@@ -1,8 +1,8 @@
 /** Updates put together into whole snapshots. Pure but for what it holds: the parts of the snapshot that was applied last. */
 import type { ServiceVersions, Update } from '../../api/discovery.ts';
 import { type ServiceView, SNAPSHOT_FORMAT, type Snapshot } from '../../api/snapshot.ts';
-import { contentVersion } from '../../common/content-version.ts';
 import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
+import { contentVersion } from '../../common/content-version.ts';
 
 interface HeldService {
   readonly versions: ServiceVersions;

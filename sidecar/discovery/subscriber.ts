@@ -16,6 +16,7 @@ import {
   type Report,
   type Update,
 } from '../../api/discovery.ts';
+import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 import { Backoff } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
@@ -23,7 +24,6 @@ import type { CertificateStore } from '../identity/certificate-store.ts';
 import type { StreamHandlers } from './control-plane-stream.ts';
 import type { ControlPlaneTls } from './control-plane-tls.ts';
 import { SnapshotAssembly } from './snapshot-assembly.ts';
-import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 import type { SnapshotStore } from './snapshot-store.ts';
 import type { Subscriptions } from './subscriptions.ts';
 
@@ -219,15 +219,18 @@ export class Subscriber {
             { controlPlane: this.#url, sidecar: message.sidecar, release: message.release },
             'connected to the control plane',
           );
-          return this.#heard(message.wallMs);
+          this.#heard(message.wallMs);
+          break;
         case 'heartbeat':
-          return this.#heard(message.wallMs);
+          this.#heard(message.wallMs);
+          break;
         case 'update':
-          return this.#update(message);
+          this.#update(message);
+          break;
         case 'error':
           this.#lastError = message.reason;
           log.warn({ reason: message.reason }, 'the control plane ends the stream');
-          return;
+          break;
       }
     } catch (error) {
       if (!(error instanceof MessageError)) throw error;
@@ -250,12 +253,13 @@ export class Subscriber {
     if (problem) {
       this.#refused = problem;
       log.error(problem, 'the update cannot be applied; the sidecar stays with what it has');
-      return this.#stream?.send({
+      this.#stream?.send({
         type: 'nack',
         update: part.update,
         path: problem.path.slice(0, 1_024),
         reason: problem.reason.slice(0, 1_024),
       });
+      return;
     }
     if ('snapshot' in assembled) this.#assembly.confirm(assembled);
     this.#refused = undefined;

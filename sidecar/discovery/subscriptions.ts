@@ -121,7 +121,7 @@ export class Subscriptions implements Disposable {
       if (entry === undefined) continue;
       entry.service = service;
       entry.answeredMs = clock.nowMs();
-      for (const finish of [...entry.waiters]) finish(service === null ? 'not-in-mesh' : 'known');
+      for (const finish of entry.waiters) finish(service === null ? 'not-in-mesh' : 'known');
     }
   }
 
@@ -161,7 +161,7 @@ export class Subscriptions implements Disposable {
 
   #sweepIdle(): void {
     const { clock, inUse } = this.#options;
-    for (const [name, entry] of [...this.#entries]) {
+    for (const [name, entry] of this.#entries) {
       if (entry.pinned || entry.waiters.size > 0) continue;
       if (entry.service != null && inUse(entry.service)) entry.usedMs = clock.nowMs();
       const idle = clock.nowMs() - entry.usedMs >= IDLE_MS;

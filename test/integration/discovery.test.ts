@@ -5,57 +5,60 @@ import { WORKLOAD } from '../../api/workload.ts';
 import { startBackHalf } from '../support/back-half.ts';
 import { resolve, startTestSidecar, until } from '../support/test-sidecar.ts';
 
-t.test('two sidecars are a mesh without any object: the service comes with its first workload and goes with its last', async t => {
-  await using plane = await startBackHalf({ dataDir: t.testdir({ data: {}, web: {}, pay: {} }) + '/data' });
-  const dir = `${t.testdirName}`;
-  await using web = startTestSidecar({
-    stateDir: `${dir}/web`,
-    controlPlanes: [plane.url],
-    caFile: plane.caFile,
-    token: await plane.token('default', 'web'),
-    service: 'web',
-  });
-  t.equal(await resolve(web.discovery, 'payments'), 'not-in-mesh');
-  const pay = startTestSidecar({
-    stateDir: `${dir}/pay`,
-    controlPlanes: [plane.url],
-    caFile: plane.caFile,
-    token: await plane.token('default', 'payments'),
-    service: 'payments',
-    ports: [{ name: 'http', port: 8080, protocol: 'http' }],
-    labels: { version: 'v1' },
-    advertise: '10.1.2.3:15006',
-  });
-  await until('the service is known', () => web.discovery.lookup('payments') === 'known');
-  const [service] = web.discovery.snapshots.value.services;
-  t.match(service, {
-    name: 'payments',
-    namespace: 'default',
-    ports: [{ port: 8080, name: 'http', protocol: 'http', routes: [] }],
-    endpoints: [
-      {
-        address: '10.1.2.3:15006',
-        identity: 'spiffe://mesh.local/ns/default/sa/payments',
-        ports: { '8080': 8080 },
-        labels: { version: 'v1' },
-      },
-    ],
-  });
-  t.equal(await resolve(web.discovery, '10.1.2.3:8080'), 'known', 'an instance is known by its own address');
-  pay.discovery.drain();
-  await until('the service is gone', () => web.discovery.lookup('payments') === 'not-in-mesh');
-  await pay[Symbol.asyncDispose]();
-  await until('its objects are gone', async () => (await plane.store.list(WORKLOAD)).items.length === 0);
-  const sidecars = await plane.store.list(SIDECAR);
-  t.equal(sidecars.items.length, 1);
-  t.ok(web.discovery.ready);
-  t.ok(web.discovery.status().connected);
-});
+t.test(
+  'two sidecars are a mesh without any object: the service comes with its first workload and goes with its last',
+  async t => {
+    await using plane = await startBackHalf({ dataDir: t.testdir({ data: {}, web: {}, pay: {} }) + '/data' });
+    const dir = `${t.testdirName}`;
+    await using web = startTestSidecar({
+      stateDir: `${dir}/web`,
+      controlPlanes: [plane.url],
+      caFile: plane.caFile,
+      token: await plane.token('default', 'web'),
+      service: 'web',
+    });
+    t.equal(await resolve(web.discovery, 'payments'), 'not-in-mesh');
+    const pay = startTestSidecar({
+      stateDir: `${dir}/pay`,
+      controlPlanes: [plane.url],
+      caFile: plane.caFile,
+      token: await plane.token('default', 'payments'),
+      service: 'payments',
+      ports: [{ name: 'http', port: 8080, protocol: 'http' }],
+      labels: { version: 'v1' },
+      advertise: '10.1.2.3:15006',
+    });
+    await until('the service is known', () => web.discovery.lookup('payments') === 'known');
+    const [service] = web.discovery.snapshots.value.services;
+    t.match(service, {
+      name: 'payments',
+      namespace: 'default',
+      ports: [{ port: 8080, name: 'http', protocol: 'http', routes: [] }],
+      endpoints: [
+        {
+          address: '10.1.2.3:15006',
+          identity: 'spiffe://mesh.local/ns/default/sa/payments',
+          ports: { '8080': 8080 },
+          labels: { version: 'v1' },
+        },
+      ],
+    });
+    t.equal(await resolve(web.discovery, '10.1.2.3:8080'), 'known', 'an instance is known by its own address');
+    pay.discovery.drain();
+    await until('the service is gone', () => web.discovery.lookup('payments') === 'not-in-mesh');
+    await pay[Symbol.asyncDispose]();
+    await until('its objects are gone', async () => (await plane.store.list(WORKLOAD)).items.length === 0);
+    const sidecars = await plane.store.list(SIDECAR);
+    t.equal(sidecars.items.length, 1);
+    t.ok(web.discovery.ready);
+    t.ok(web.discovery.status().connected);
+  },
+);
 
 t.test('a route is pushed, its change is a delta, and the status of the route says what was found', async t => {
   const dir = t.testdir({ data: {}, web: {}, pay: {} });
   await using plane = await startBackHalf({ dataDir: `${dir}/data` });
-  await using pay = startTestSidecar({
+  await using _pay = startTestSidecar({
     stateDir: `${dir}/pay`,
     controlPlanes: [plane.url],
     caFile: plane.caFile,

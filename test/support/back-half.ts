@@ -64,7 +64,9 @@ export const startBackHalf = async (options: BackHalfOptions) => {
     trustBundlePem: readFileSync(join(dataDir, 'trust-bundle.pem'), 'utf8'),
     /** A bootstrap token; namespace and account are made where they are missing. */
     async token(namespace: string, serviceAccount: string, expirationSeconds = 3_600): Promise<string> {
-      await ensure(() => store.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }));
+      await ensure(() =>
+        store.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }),
+      );
       await ensure(() =>
         store.create(SERVICE_ACCOUNT, {
           apiVersion: 'v1',
