@@ -31,7 +31,7 @@ export type SvidReason =
   | SpiffeIdReason;
 
 /** Leaf, intermediates and root. */
-const MAX_CHAIN = 8;
+export const MAX_CHAIN = 8;
 const MIN_RSA_BITS = 2_048;
 
 /** The rules for the leaf's id: exactly one URI, a SPIFFE id with a path. */

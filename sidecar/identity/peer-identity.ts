@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
 import { type Refusal, refuse } from '../../certs/refusal.ts';
 import type { TrustBundle } from '../../certs/trust-bundle.ts';
-import { type SvidReason, verifySvid } from '../../certs/verify-svid.ts';
+import { MAX_CHAIN, type SvidReason, verifySvid } from '../../certs/verify-svid.ts';
 
 export interface PeerIdentity {
   /** The SPIFFE id, as a URI. */
@@ -18,10 +18,14 @@ export interface PeerIdentity {
   readonly fingerprintSha256: string;
 }
 
-/** What OpenSSL built from the peer's certificates, leaf first. */
+/** What OpenSSL built from the peer's certificates, leaf first; of a chain that is too long, just enough to show it. */
 const peerChain = (socket: TLSSocket): X509Certificate[] => {
   const chain: X509Certificate[] = [];
-  for (let link = socket.getPeerX509Certificate(); link !== undefined; link = link.issuerCertificate) chain.push(link);
+  let link = socket.getPeerX509Certificate();
+  while (link !== undefined && chain.length <= MAX_CHAIN) {
+    chain.push(link);
+    link = link.issuerCertificate;
+  }
   return chain;
 };
 

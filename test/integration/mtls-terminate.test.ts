@@ -132,6 +132,14 @@ t.test('a first flight that comes in pieces, one byte first, is accepted', async
   await once(relay, 'close');
 });
 
+t.test('a peer that sends its root along is accepted', async t => {
+  await using server = await startTerminator(store, 'direct');
+  const svid = createSvid(mesh.intermediate, 'caller');
+  const withRoot = { ...svid, certificatePem: svid.certificatePem + mesh.root.certificatePem };
+  t.match(await tellSecret(server.port, asPeer(withRoot)), { heard: 'secret' });
+  t.match(server.connections, [{ peer: { id: svid.id } }]);
+});
+
 t.test('a session is never resumed: each connection shows its certificate', async t => {
   await using server = await startTerminator(store, 'direct');
   const sessions: Buffer[] = [];
@@ -189,6 +197,17 @@ t.test('without an identity, and after its end, the terminator refuses at once',
   server.terminator.close();
   t.match(await tellSecret(server.port, asPeer(good)), { heard: '' });
   t.same(server.refusals, ['closed']);
+});
+
+t.test('a socket that its owner destroys during the handshake gives its room back', async t => {
+  await using server = await startTerminator(store, 'direct', { maxHandshakes: 1 });
+  const socket = connectTcp(server.port, '127.0.0.1');
+  const closed = once(socket.on('error', () => {}).resume(), 'close');
+  await waitFor('the handshakes', () => server.terminator.handshakes === 1);
+  for (const accepted of server.accepted) accepted.destroy();
+  await waitFor('the handshakes', () => server.terminator.handshakes === 0);
+  await closed;
+  t.match(await tellSecret(server.port, asPeer(good)), { heard: 'secret' });
 });
 
 t.test('a socket that died before it was handed over costs nothing', async t => {

@@ -39,6 +39,8 @@ export interface TerminatorUnderTest extends AsyncDisposable {
   readonly terminator: MtlsTerminator;
   readonly connections: { readonly socket: TLSSocket; readonly peer: PeerIdentity; readonly alpn: string }[];
   readonly refusals: string[];
+  /** The raw sockets that are open. */
+  readonly accepted: ReadonlySet<Socket>;
   /** All bytes that came out of mTLS. */
   readonly received: () => string;
 }
@@ -86,6 +88,7 @@ export const startTerminator = async (
     terminator,
     connections,
     refusals,
+    accepted: sockets,
     received: () => received,
     [Symbol.asyncDispose]: async () => {
       terminator.close();
