@@ -151,7 +151,8 @@ const readLines = (text: string, at: number): Lines | Http1Fault => {
     const lineEnd = text.indexOf('\r\n', at);
     const colon = text.indexOf(':', at);
     const name = text.slice(at, colon === -1 || colon > lineEnd ? lineEnd : colon);
-    if (colon === -1 || colon > lineEnd || !isToken(name)) return nameFault(name);
+    if (colon === -1 || colon > lineEnd) return lineFault(name, 'bad_field_name');
+    if (!isToken(name)) return lineFault(name, isToken(name.trimEnd()) ? 'space_before_colon' : 'bad_field_name');
     const start = trimmedStart(text, colon + 1, lineEnd);
     const end = trimmedEnd(text, start, lineEnd);
     const value = text.slice(start, end);
@@ -165,10 +166,9 @@ const readLines = (text: string, at: number): Lines | Http1Fault => {
   return { names, values, ends };
 };
 
-const nameFault = (name: string): Http1Fault => {
-  if (/^[ \t]/.test(name)) return 'obs_fold';
-  if (/[\r\n]/.test(name)) return 'bad_line_end';
-  return isToken(name.trimEnd()) ? 'space_before_colon' : 'bad_field_name';
+const lineFault = (start: string, fault: Http1Fault): Http1Fault => {
+  if (/^[ \t]/.test(start)) return 'obs_fold';
+  return /[\r\n]/.test(start) ? 'bad_line_end' : fault;
 };
 
 /** The elements of all fields called `wanted`, lower-case; empty ones left out. */

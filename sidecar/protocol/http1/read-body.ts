@@ -227,6 +227,10 @@ export class BodyReader {
     const text = this.trailerText + chunk.toString('latin1', at, at + MAX_TRAILER_BYTES + 1 - known);
     const end = text.indexOf('\r\n\r\n', Math.max(0, known - 3));
     this.trailerText = end === -1 ? text : text.slice(0, end + 4);
+    // An LF without CR: nobody should wait for the end of such a section.
+    if (chunk[at] === LF ? text.charCodeAt(known - 1) !== CR : /[^\r]\n/.test(this.trailerText.slice(known))) {
+      return this.fail('bad_trailer');
+    }
     if (this.trailerText.length > MAX_TRAILER_BYTES) return this.fail('trailers_too_long');
     if (end !== -1) this.state = 'over';
     return at + this.trailerText.length - known;
