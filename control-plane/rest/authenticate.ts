@@ -10,7 +10,10 @@ export const createAuthenticator = (adminToken: string): ((authorization: string
   return authorization => {
     const [, token] = /^Bearer +(\S+) *$/i.exec(authorization ?? '') ?? [];
     if (token === undefined)
-      throw new ApiError('Unauthorized', 'a bearer token is needed: send "Authorization: Bearer TOKEN" with the content of the file admin-token');
+      throw new ApiError(
+        'Unauthorized',
+        'a bearer token is needed: send "Authorization: Bearer TOKEN" with the content of the file admin-token',
+      );
     if (!timingSafeEqual(digest(token), expected))
       throw new ApiError('Unauthorized', 'the bearer token is not the admin token of this control plane');
   };

@@ -8,7 +8,9 @@ export const addDocsRoutes = (app: FastifyInstance, kinds: readonly ResourceKind
   const index = page('Outrider resources', kinds.map(summary).join(''));
   app.get('/docs', (_request, reply) => reply.type('text/html; charset=utf-8').send(index));
   for (const kind of kinds)
-    app.get(`/docs/${qualifiedName(kind)}`, (_request, reply) => reply.type('text/html; charset=utf-8').send(kindPage(kind)));
+    app.get(`/docs/${qualifiedName(kind)}`, (_request, reply) =>
+      reply.type('text/html; charset=utf-8').send(kindPage(kind)),
+    );
 };
 
 const escapeHtml = (text: string): string =>

@@ -13,7 +13,10 @@ type Container = Record<string, unknown> | unknown[];
 export const applyJsonPatch = (document: object, patch: unknown): object => {
   if (!Array.isArray(patch)) throw new ApiError('BadRequest', 'a JSON patch must be a list of operations');
   if (patch.length > MAX_OPERATIONS)
-    throw new ApiError('BadRequest', `a JSON patch must have at most ${MAX_OPERATIONS} operations, not ${patch.length}`);
+    throw new ApiError(
+      'BadRequest',
+      `a JSON patch must have at most ${MAX_OPERATIONS} operations, not ${patch.length}`,
+    );
   const root = { '': structuredClone(document) as unknown };
   for (const [i, operation] of patch.entries()) applyOperation(root, operation as Record<string, unknown>, i);
   const result = root[''];
@@ -29,7 +32,13 @@ const applyOperation = (root: { '': unknown }, operation: Record<string, unknown
     const pointer = operation[member];
     if (typeof pointer !== 'string' || (pointer !== '' && !pointer.startsWith('/')))
       throw fail(`"${member}" must be a JSON pointer such as "/spec/rules/0"`);
-    return ['', ...pointer.split('/').slice(1).map(token => token.replaceAll('~1', '/').replaceAll('~0', '~'))];
+    return [
+      '',
+      ...pointer
+        .split('/')
+        .slice(1)
+        .map(token => token.replaceAll('~1', '/').replaceAll('~0', '~')),
+    ];
   };
   const read = (pointer: readonly string[]) => {
     const value = pointer.reduce<unknown>((at, step) => member(at, step), root);
@@ -49,14 +58,16 @@ const applyOperation = (root: { '': unknown }, operation: Record<string, unknown
     if (last === '__proto__') throw fail('the name "__proto__" is not allowed');
     if (Array.isArray(parent)) {
       const index = last === '-' ? parent.length : Number(last);
-      if (!/^(0|[1-9]\d*|-)$/.test(last) || index > parent.length) throw fail(`"${last}" must be an index of the list, at most ${parent.length}`);
+      if (!/^(0|[1-9]\d*|-)$/.test(last) || index > parent.length)
+        throw fail(`"${last}" must be an index of the list, at most ${parent.length}`);
       parent.splice(index, replace ? 1 : 0, value);
     } else if (typeof parent === 'object' && parent !== null) (parent as Record<string, unknown>)[last] = value;
     else throw fail('the path must lead into an object or a list');
   };
   switch (operation.op) {
     case 'test':
-      if (!isDeepStrictEqual(read(steps('path')), operation.value)) throw fail(`the test failed at "${operation.path}"`);
+      if (!isDeepStrictEqual(read(steps('path')), operation.value))
+        throw fail(`the test failed at "${operation.path}"`);
       return;
     case 'remove':
       if (steps('path').length === 1) throw fail('the whole document cannot be removed');

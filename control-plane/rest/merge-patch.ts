@@ -6,7 +6,8 @@ import { ApiError } from './status.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** The patched copy: null removes a member, objects are merged, anything else replaces. RFC 7386 §2. */
 export const applyMergePatch = (target: unknown, patch: unknown): unknown => {
@@ -54,11 +55,17 @@ export const applyStrategicPatch = (target: unknown, patch: unknown, schema: Sch
 };
 
 const memberSchema = (schema: Schema | undefined, name: string): Schema | undefined =>
-  schema?.properties?.[name] ?? (typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : undefined);
+  schema?.properties?.[name] ??
+  (typeof schema?.additionalProperties === 'object' ? schema.additionalProperties : undefined);
 
 const isMergedList = (schema: Schema | undefined): boolean => schema?.['x-kubernetes-patch-strategy'] === 'merge';
 
-const mergeList = (target: unknown, patch: readonly unknown[], order: unknown, schema: Schema | undefined): unknown[] => {
+const mergeList = (
+  target: unknown,
+  patch: readonly unknown[],
+  order: unknown,
+  schema: Schema | undefined,
+): unknown[] => {
   const entries = patch.filter(entry => !isObject(entry) || !('$patch' in entry && Object.keys(entry).length === 1));
   if (!isMergedList(schema) || entries.length < patch.length) return entries.map(withoutDirectives);
   const result: unknown[] = Array.isArray(target) ? [...target] : [];

@@ -60,7 +60,9 @@ const forOpenApi = (schema: Schema): Json => {
     ...plain,
     ...(properties === undefined
       ? {}
-      : { properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, forOpenApi(inner)])) }),
+      : {
+          properties: Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, forOpenApi(inner)])),
+        }),
     ...(items === undefined ? {} : { items: forOpenApi(items) }),
     ...(typeof additionalProperties === 'object' ? { additionalProperties: forOpenApi(additionalProperties) } : {}),
   };
@@ -100,7 +102,16 @@ const pathsOf = (version: OpenApiVersion, kind: ResourceKind): Json => {
   };
 };
 
-const LIST_QUERY = ['labelSelector', 'fieldSelector', 'limit', 'continue', 'watch', 'resourceVersion', 'allowWatchBookmarks', 'timeoutSeconds'];
+const LIST_QUERY = [
+  'labelSelector',
+  'fieldSelector',
+  'limit',
+  'continue',
+  'watch',
+  'resourceVersion',
+  'allowWatchBookmarks',
+  'timeoutSeconds',
+];
 /** kubectl looks here whether the server validates fields by itself. */
 const WRITE_QUERY = ['dryRun', 'fieldValidation'];
 
@@ -120,7 +131,18 @@ const operationMaker =
     const answer = reference(version, `${schemaName(kind)}${suffix}`);
     // A patch is anything: its result is what has the schema.
     const body: Json = action === 'patch' ? { type: 'object' } : reference(version, schemaName(kind));
-    const parameters = query.map(name => parameterOf(version, name, 'query', name === 'watch' || name === 'allowWatchBookmarks' ? 'boolean' : name === 'limit' || name === 'timeoutSeconds' ? 'integer' : 'string'));
+    const parameters = query.map(name =>
+      parameterOf(
+        version,
+        name,
+        'query',
+        name === 'watch' || name === 'allowWatchBookmarks'
+          ? 'boolean'
+          : name === 'limit' || name === 'timeoutSeconds'
+            ? 'integer'
+            : 'string',
+      ),
+    );
     return {
       operationId: `${action}${schemaName(kind).replaceAll('.', '_')}`,
       description: `${action} ${apiVersionOf(kind)} ${kind.kind}`,
@@ -128,7 +150,10 @@ const operationMaker =
       ...{ 'x-kubernetes-group-version-kind': { group: kind.group, version: kind.version, kind: kind.kind } },
       ...(version === 'v2'
         ? {
-            parameters: [...parameters, ...(bodyTypes === undefined ? [] : [{ name: 'body', in: 'body', required: true, schema: body }])],
+            parameters: [
+              ...parameters,
+              ...(bodyTypes === undefined ? [] : [{ name: 'body', in: 'body', required: true, schema: body }]),
+            ],
             ...(bodyTypes === undefined ? {} : { consumes: bodyTypes }),
             produces: ['application/json'],
             responses: { 200: { description: 'OK', schema: answer } },
@@ -137,7 +162,12 @@ const operationMaker =
             parameters,
             ...(bodyTypes === undefined
               ? {}
-              : { requestBody: { required: true, content: Object.fromEntries(bodyTypes.map(type => [type, { schema: body }])) } }),
+              : {
+                  requestBody: {
+                    required: true,
+                    content: Object.fromEntries(bodyTypes.map(type => [type, { schema: body }])),
+                  },
+                }),
             responses: { 200: { description: 'OK', content: { 'application/json': { schema: answer } } } },
           }),
     };

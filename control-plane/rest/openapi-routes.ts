@@ -15,7 +15,13 @@ export const addOpenApiRoutes = (app: FastifyInstance, kinds: readonly ResourceK
     return text;
   };
   const group = (path: string) =>
-    remember(path, () => openApiDocument('v3', kinds.filter(kind => groupPath(kind) === path), release));
+    remember(path, () =>
+      openApiDocument(
+        'v3',
+        kinds.filter(kind => groupPath(kind) === path),
+        release,
+      ),
+    );
 
   app.get('/openapi/v2', (request, reply) => {
     const accept = request.headers.accept ?? '*/*';

@@ -34,7 +34,10 @@ export const parseBody = (body: unknown, type: string): unknown => {
 export const readObject = (body: unknown, contentType: string | undefined): object => {
   const type = mediaType(contentType);
   if (type !== '' && type !== 'application/json' && !YAML_TYPES.includes(type))
-    throw new ApiError('UnsupportedMediaType', `the Content-Type must be application/json or application/yaml, not ${type}`);
+    throw new ApiError(
+      'UnsupportedMediaType',
+      `the Content-Type must be application/json or application/yaml, not ${type}`,
+    );
   const value = parseBody(body, type);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new DocumentError('the body must be one object');

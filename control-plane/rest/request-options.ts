@@ -37,6 +37,7 @@ export const writeOptions = (query: Query): WriteOptions => {
 /** @throws ApiError */
 export const isDryRun = (query: Query): boolean => {
   const dryRun = parameter(query, 'dryRun');
-  if (dryRun !== undefined && dryRun !== 'All') throw new ApiError('BadRequest', `dryRun: must be All, not "${dryRun}"`);
+  if (dryRun !== undefined && dryRun !== 'All')
+    throw new ApiError('BadRequest', `dryRun: must be All, not "${dryRun}"`);
   return dryRun === 'All';
 };

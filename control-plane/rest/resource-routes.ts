@@ -42,7 +42,9 @@ export const groupPath = (kind: Pick<ResourceKind, 'group' | 'version'>): string
 
 export const addResourceRoutes = (app: FastifyInstance, kind: ResourceKind, owners: ResourceRouteOwners): void => {
   const { store, writer } = owners;
-  const collection = kind.namespaced ? `${groupPath(kind)}/namespaces/:namespace/${kind.plural}` : `${groupPath(kind)}/${kind.plural}`;
+  const collection = kind.namespaced
+    ? `${groupPath(kind)}/namespaces/:namespace/${kind.plural}`
+    : `${groupPath(kind)}/${kind.plural}`;
   const item = `${collection}/:name`;
   const read = (request: FastifyRequest, reply: FastifyReply) => listOrWatch(kind, owners, request, reply);
   const target = (request: FastifyRequest) => {
@@ -63,7 +65,11 @@ export const addResourceRoutes = (app: FastifyInstance, kind: ResourceKind, owne
     const type = mediaType(request.headers['content-type']);
     const patchType = patchTypeOf(kind, type);
     const body = parseBody(request.body, type);
-    return answer(reply, 200, await writer.patch(target(request), part, patchType, body, writeOptions(request.query as Query)));
+    return answer(
+      reply,
+      200,
+      await writer.patch(target(request), part, patchType, body, writeOptions(request.query as Query)),
+    );
   };
 
   app.get(collection, read);
@@ -73,7 +79,11 @@ export const addResourceRoutes = (app: FastifyInstance, kind: ResourceKind, owne
   if (!kind.writable) return;
   app.post(collection, async (request, reply) => {
     const body = readObject(request.body, request.headers['content-type']);
-    return answer(reply, 201, await writer.create(kind, target(request).namespace, body, writeOptions(request.query as Query)));
+    return answer(
+      reply,
+      201,
+      await writer.create(kind, target(request).namespace, body, writeOptions(request.query as Query)),
+    );
   });
   app.put(item, replace('object'));
   app.patch(item, patch('object'));
@@ -103,7 +113,10 @@ const patchTypeOf = (kind: ResourceKind, type: string): PatchType => {
   const patchType = PATCH_TYPES[type];
   const known = Object.keys(PATCH_TYPES).filter(each => kind.group === '' || PATCH_TYPES[each] !== 'strategic');
   if (patchType === undefined || !known.includes(type))
-    throw new ApiError('UnsupportedMediaType', `the Content-Type of a patch must be one of ${known.join(', ')}, not ${type || 'absent'}`);
+    throw new ApiError(
+      'UnsupportedMediaType',
+      `the Content-Type of a patch must be one of ${known.join(', ')}, not ${type || 'absent'}`,
+    );
   return patchType;
 };
 
@@ -145,7 +158,10 @@ const listOrWatch = async (
   }
   const limit = countParameter(query, 'limit');
   const list = await store.list(kind, { ...filter, limit, continueToken: parameter(query, 'continue') || undefined });
-  const metadata = { resourceVersion: list.resourceVersion, ...(list.continueToken === '' ? {} : { continue: list.continueToken }) };
+  const metadata = {
+    resourceVersion: list.resourceVersion,
+    ...(list.continueToken === '' ? {} : { continue: list.continueToken }),
+  };
   if (!wantsTable(request.headers.accept))
     return reply.send({ kind: `${kind.kind}List`, apiVersion: apiVersionOf(kind), metadata, items: list.items });
   const rowObject = (parameter(query, 'includeObject') ?? 'Metadata') as RowObject;

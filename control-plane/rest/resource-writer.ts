@@ -58,7 +58,8 @@ export class ResourceWriter {
     const { object, warnings } = this.#admit({ kind, namespace, name }, named, options);
     const { status, ...withoutStatus } = object;
     if (!options.dryRun) return { object: await this.#store.create(kind, withoutStatus), warnings };
-    if (kind.namespaced && (await this.#store.get(NAMESPACE, '', namespace)) === undefined) throw notFound(NAMESPACE, namespace);
+    if (kind.namespaced && (await this.#store.get(NAMESPACE, '', namespace)) === undefined)
+      throw notFound(NAMESPACE, namespace);
     if ((await this.#store.get(kind, namespace, name)) !== undefined)
       throw new ApiError('AlreadyExists', `${qualifiedName(kind)} "${name}" already exists`);
     return { object: createdObject(kind, withoutStatus, '', this.#clock.wallMs()), warnings };
@@ -93,7 +94,9 @@ export class ResourceWriter {
   }
 
   #generateName(object: ApiObject): ApiObject {
-    const { generateName, ...metadata } = object.metadata as ApiObject['metadata'] & { readonly generateName?: unknown };
+    const { generateName, ...metadata } = object.metadata as ApiObject['metadata'] & {
+      readonly generateName?: unknown;
+    };
     if (metadata.name !== undefined || typeof generateName !== 'string') return object;
     const letters = 'bcdfghjklmnpqrstvwxz2456789';
     let name = generateName;
@@ -105,9 +108,15 @@ export class ResourceWriter {
   #admit({ kind, namespace, name }: Target, input: ApiObject, options: WriteOptions): Admission {
     const { metadata } = input;
     if (kind.namespaced && metadata.namespace !== undefined && metadata.namespace !== namespace)
-      throw new ApiError('BadRequest', `metadata.namespace: must be "${namespace}" as in the path, not ${JSON.stringify(metadata.namespace)}`);
+      throw new ApiError(
+        'BadRequest',
+        `metadata.namespace: must be "${namespace}" as in the path, not ${JSON.stringify(metadata.namespace)}`,
+      );
     if (metadata.name !== undefined && metadata.name !== name)
-      throw new ApiError('BadRequest', `metadata.name: must be "${name}" as in the path, not ${JSON.stringify(metadata.name)}`);
+      throw new ApiError(
+        'BadRequest',
+        `metadata.name: must be "${name}" as in the path, not ${JSON.stringify(metadata.name)}`,
+      );
     const { namespace: _, ...rest } = metadata;
     const placed = { ...input, metadata: kind.namespaced ? { ...rest, namespace } : rest };
     const admission = this.#admitter.admit(kind, placed, options.unknownFields);
@@ -124,9 +133,15 @@ export class ResourceWriter {
         : this.#store.update(kind, object);
     const present = await this.#expect(target);
     if (resourceVersion !== undefined && resourceVersion !== present.metadata.resourceVersion)
-      throw new StoreError('conflict', `the object has been modified: it is at resourceVersion ${present.metadata.resourceVersion}`);
+      throw new StoreError(
+        'conflict',
+        `the object has been modified: it is at resourceVersion ${present.metadata.resourceVersion}`,
+      );
     const version = present.metadata.resourceVersion;
-    const next = part === 'status' ? withStatus(kind, present, object.status, version) : updatedObject(kind, present, object, version);
+    const next =
+      part === 'status'
+        ? withStatus(kind, present, object.status, version)
+        : updatedObject(kind, present, object, version);
     return sameObject(next, present) ? present : next;
   }
 
@@ -147,7 +162,7 @@ const asObject = (kind: ResourceKind, body: object): ApiObject => {
     );
   if (typeof metadata !== 'object' || metadata === null || Array.isArray(metadata))
     throw new ApiError('BadRequest', 'metadata: must be an object with a name');
-  return { ...body, apiVersion, kind: name, metadata: metadata as ApiObject["metadata"] };
+  return { ...body, apiVersion, kind: name, metadata: metadata as ApiObject['metadata'] };
 };
 
 const applyPatch = (type: PatchType, present: Stored, patch: unknown, kind: ResourceKind): object => {
@@ -156,6 +171,7 @@ const applyPatch = (type: PatchType, present: Stored, patch: unknown, kind: Reso
     throw new ApiError('BadRequest', 'the patch must be an object');
   const patched =
     type === 'merge' ? applyMergePatch(present, patch) : applyStrategicPatch(present, patch, objectSchema(kind));
-  if (typeof patched !== 'object' || patched === null) throw new ApiError('BadRequest', 'the patch must leave an object');
+  if (typeof patched !== 'object' || patched === null)
+    throw new ApiError('BadRequest', 'the patch must leave an object');
   return patched;
 };

@@ -116,7 +116,7 @@ const createApp = (options: RestServerOptions, watches: WatchStreams) => {
 
   const owners = { store, writer: new ResourceWriter(store, clock, random), watches, clock, random };
   for (const kind of KINDS) addResourceRoutes(app, kind, owners);
-  addTokenRoute(app, store, options.issueToken);
+  addTokenRoute(app, options.issueToken);
   addDiscoveryRoutes(app, KINDS, options.release);
   addOpenApiRoutes(app, KINDS, options.release);
   addDocsRoutes(app, KINDS);

@@ -54,7 +54,10 @@ export const parseFieldSelector = (text: string | undefined): FieldFilter => {
   for (const part of (text ?? '').split(',').filter(each => each.trim() !== '')) {
     const [, field, value] = /^\s*metadata\.(name|namespace)\s*==?\s*(\S+)\s*$/.exec(part) ?? [];
     if (field === undefined || value === undefined)
-      throw new ApiError('BadRequest', `fieldSelector: "${part}" must be metadata.name=NAME or metadata.namespace=NAMESPACE`);
+      throw new ApiError(
+        'BadRequest',
+        `fieldSelector: "${part}" must be metadata.name=NAME or metadata.namespace=NAMESPACE`,
+      );
     filter[field as 'name' | 'namespace'] = value;
   }
   return filter;

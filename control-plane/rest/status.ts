@@ -86,7 +86,11 @@ export const invalid = (kind: ResourceKind, name: string, causes: readonly Cause
 };
 
 export const notFound = (kind: ResourceKind, name: string): ApiError =>
-  new ApiError('NotFound', `${qualifiedName(kind)} "${name}" not found`, { name, group: kind.group, kind: kind.plural });
+  new ApiError('NotFound', `${qualifiedName(kind)} "${name}" not found`, {
+    name,
+    group: kind.group,
+    kind: kind.plural,
+  });
 
 const STORE_REASONS = {
   'not-found': 'NotFound',
@@ -104,6 +108,7 @@ export const statusOf = (error: unknown): Status => {
   const { code } = error as { code?: unknown };
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
     return new ApiError('RequestEntityTooLarge', 'the body is larger than 3 MiB; write less per request').status;
-  if (typeof code === 'string' && code.startsWith('FST_ERR_')) return new ApiError('BadRequest', (error as Error).message).status;
+  if (typeof code === 'string' && code.startsWith('FST_ERR_'))
+    return new ApiError('BadRequest', (error as Error).message).status;
   return new ApiError('InternalError', 'the control plane failed to answer; its log says why').status;
 };

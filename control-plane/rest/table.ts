@@ -25,7 +25,13 @@ export const tableOf = (
   metadata,
   columnDefinitions: [
     { name: 'Name', type: 'string', format: 'name', description: 'metadata.name', priority: 0 },
-    ...kind.columns.map(({ name, description, priority }) => ({ name, type: 'string', format: '', description, priority })),
+    ...kind.columns.map(({ name, description, priority }) => ({
+      name,
+      type: 'string',
+      format: '',
+      description,
+      priority,
+    })),
     { name: 'Age', type: 'string', format: '', description: 'metadata.creationTimestamp', priority: 0 },
   ],
   rows: objects.map(object => ({

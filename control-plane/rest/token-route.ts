@@ -3,21 +3,20 @@
 import type { FastifyInstance } from 'fastify';
 import { Admitter } from '../../api/admission.ts';
 import type { ResourceKind } from '../../api/resource-kind.ts';
-import { SERVICE_ACCOUNT } from '../../api/service-account.ts';
 import { TOKEN_REQUEST_SCHEMA, type TokenRequest } from '../../api/token-request.ts';
 import { timestamp } from '../store/next-object.ts';
-import type { ResourceStore } from '../store/resource-store.ts';
 import { readObject } from './read-body.ts';
 import { type Query, writeOptions } from './request-options.ts';
-import { invalid, notFound } from './status.ts';
+import { invalid } from './status.ts';
 
-/** What the identity half gives for a service account that exists. */
+/** What the identity half gives. */
 export interface IssuedToken {
   readonly token: string;
   /** Unix milliseconds. */
   readonly expiresAtMs: number;
 }
 
+/** @throws StoreError `not-found` when there is no such account. */
 export type IssueToken = (request: {
   readonly namespace: string;
   readonly serviceAccount: string;
@@ -41,17 +40,21 @@ const TOKEN_REQUEST: ResourceKind<TokenRequest> = {
   columns: [],
 };
 
-export const addTokenRoute = (app: FastifyInstance, store: ResourceStore, issueToken: IssueToken): void => {
+export const addTokenRoute = (app: FastifyInstance, issueToken: IssueToken): void => {
   const admitter = new Admitter();
   app.post('/api/v1/namespaces/:namespace/serviceaccounts/:name/token', async (request, reply) => {
     const { namespace, name } = request.params as { namespace: string; name: string };
     const body = readObject(request.body, request.headers['content-type']) as Partial<TokenRequest>;
     const { status, ...wanted } = body;
-    const input = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', ...wanted, metadata: { ...body.metadata, name, namespace } };
+    const input = {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      ...wanted,
+      metadata: { ...body.metadata, name, namespace },
+    };
     const { unknownFields } = writeOptions(request.query as Query);
     const { object, causes } = admitter.admit(TOKEN_REQUEST, input, unknownFields);
     if (causes.length > 0) throw invalid(TOKEN_REQUEST, name, causes);
-    if ((await store.get(SERVICE_ACCOUNT, namespace, name)) === undefined) throw notFound(SERVICE_ACCOUNT, name);
     const { spec } = object as TokenRequest;
     const issued = await issueToken({
       namespace,

@@ -82,7 +82,10 @@ export class WatchStreams {
       bookmark();
       timers[0] = this.#clock.setTimer(BOOKMARK_INTERVAL_MS, repeat);
     };
-    timers[0] = this.#clock.setTimer(request.bookmarks ? BOOKMARK_INTERVAL_MS : request.timeoutMs, request.bookmarks ? repeat : end);
+    timers[0] = this.#clock.setTimer(
+      request.bookmarks ? BOOKMARK_INTERVAL_MS : request.timeoutMs,
+      request.bookmarks ? repeat : end,
+    );
     timers[1] = this.#clock.setTimer(request.timeoutMs, end);
   }
 
