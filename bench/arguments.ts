@@ -13,6 +13,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --strict            exit code 1 when a target does not hold
   --output json       the raw samples too, on standard output
   --results FILE      where the report goes; by default bench/RESULTS.md after a whole benchmark, and nowhere after a part of one
+  --keep DIR          where profile leaves its .cpuprofile files; by default nowhere
   --list              names of the workloads
 `;
 
@@ -29,6 +30,8 @@ export interface BenchmarkArguments {
   readonly peers: readonly PeerName[];
   readonly strict: boolean;
   readonly json: boolean;
+  /** Where profiles are kept; undefined: nowhere. */
+  readonly keep: string | undefined;
   /** Where the report goes; undefined: nowhere. */
   readonly results: string | undefined;
 }
@@ -49,7 +52,15 @@ const positive = (name: string, text: string | undefined, otherwise: number): nu
   return value;
 };
 
-const PEER_NAMES: readonly PeerName[] = ['ours', 'ours with 2 workers', 'haproxy', 'nginx', 'envoy', 'usual way'];
+const PEER_NAMES: readonly PeerName[] = [
+  'ours',
+  'ours (built)',
+  'ours with 2 workers',
+  'haproxy',
+  'nginx',
+  'envoy',
+  'usual way',
+];
 
 const peerNames = (text: string | undefined): PeerName[] =>
   list(text).map(name => {
@@ -70,6 +81,7 @@ export const readArguments = (args: readonly string[], defaultResults: string): 
       peers: { type: 'string' },
       results: { type: 'string' },
       output: { type: 'string' },
+      keep: { type: 'string' },
       quick: { type: 'boolean', default: false },
       strict: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -93,6 +105,7 @@ export const readArguments = (args: readonly string[], defaultResults: string): 
     peers: values.peers === undefined && values.quick ? QUICK.peers : peerNames(values.peers),
     strict: values.strict,
     json: values.output === 'json',
+    keep: values.keep,
     results: values.results ?? (whole ? defaultResults : undefined),
   };
 };

@@ -71,7 +71,7 @@ const main = async (options: BenchmarkArguments): Promise<number> => {
   await using benchmark = await Benchmark.create(children);
   if (options.command === 'run') return await run(benchmark, options);
   const [workload] = chooseWorkloads([options.workload]);
-  process.stdout.write(await profile(benchmark, workload!, options, progress));
+  process.stdout.write(await profile(benchmark, workload!, { ...options, progress }));
   return 0;
 };
 

@@ -1,19 +1,31 @@
 /** Loopback ports: finding free ones, and waiting until somebody listens. */
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Child } from './children.ts';
 
-/** So many ports that were free a moment ago, for programs that can't report the port they got. */
+/**
+ * Below the range from which Linux takes the ports of outgoing connections (`ip_local_port_range`): else the load of another run,
+ * with its thousands of connections, would take a port between the look and the use.
+ */
+const FIRST_PORT = 12_000;
+const LAST_PORT = 32_000;
+
+const isFree = (port: number): Promise<boolean> =>
+  new Promise(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
+
+/** So many distinct ports that were free a moment ago, for programs that can't report the port they got. */
 export const freePorts = async (count: number): Promise<number[]> => {
-  const servers = Array.from({ length: count }, () => createServer());
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(FIRST_PORT, LAST_PORT);
+    if (await isFree(port)) ports.add(port);
   }
-  const ports = servers.map(server => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(server => new Promise(resolve => server.close(resolve))));
-  return ports;
+  return [...ports];
 };
 
 const accepts = (port: number): Promise<boolean> =>

@@ -2,8 +2,8 @@
 import { envoy } from './envoy.ts';
 import { haproxy } from './haproxy.ts';
 import { nginx } from './nginx.ts';
-import { ours, oursWithTwoWorkers } from './ours.ts';
+import { ours, oursBuilt, oursWithTwoWorkers } from './ours.ts';
 import type { Peer } from './peer.ts';
 import { usualWay } from './usual-way.ts';
 
-export const PEERS: readonly Peer[] = [ours, oursWithTwoWorkers, haproxy, nginx, envoy, usualWay];
+export const PEERS: readonly Peer[] = [ours, oursBuilt, oursWithTwoWorkers, haproxy, nginx, envoy, usualWay];

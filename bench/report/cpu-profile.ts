@@ -6,6 +6,8 @@ export interface CpuProfile {
     readonly id: number;
     readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   }[];
+  /** Microseconds of the monotonic clock. */
+  readonly startTime: number;
   readonly samples: readonly number[];
   /** Microseconds before each sample. */
   readonly timeDeltas: readonly number[];
@@ -24,13 +26,15 @@ const placeOf = ({ functionName, url, lineNumber }: CpuProfile['nodes'][number][
   return `${functionName || '(anonymous)'}${file && ` ${file}:${lineNumber + 1}`}`;
 };
 
-/** Busy time of each function itself, without what it calls; the most first. */
-export const selfTimes = ({ nodes, samples, timeDeltas }: CpuProfile): SelfTime[] => {
+/** Busy time of each function itself, without what it calls, from `sinceUs` of the monotonic clock on; the most first. */
+export const selfTimes = ({ nodes, samples, startTime, timeDeltas }: CpuProfile, sinceUs = 0): SelfTime[] => {
   const places = new Map(nodes.map(node => [node.id, placeOf(node.callFrame)]));
   const totals = new Map<string, number>();
+  let now = startTime;
   samples.forEach((id, i) => {
     const place = places.get(id) ?? '(unknown)';
-    if (!IDLE.has(place)) totals.set(place, (totals.get(place) ?? 0) + (timeDeltas[i] ?? 0));
+    now += timeDeltas[i] ?? 0;
+    if (now >= sinceUs && !IDLE.has(place)) totals.set(place, (totals.get(place) ?? 0) + (timeDeltas[i] ?? 0));
   });
   return [...totals].map(([place, us]) => ({ place, us })).sort((x, y) => y.us - x.us);
 };

@@ -16,6 +16,8 @@ export interface Target {
 }
 
 const HAPROXY = { peer: 'haproxy' } as const;
+/** What users start: without the type stripping that the sources need, which costs memory and time. */
+const BUILT = 'ours (built)';
 const TWO_WORKERS = 'ours with 2 workers';
 
 const atMost = (workload: string, figure: Figure, against: Target['against'], must: number, goal: number): Target => ({
@@ -54,11 +56,11 @@ export const TARGETS: readonly Target[] = [
   atMost('http2-path', 'cpuUsPerRequest', HAPROXY, 2, 1.3),
   atMost('grpc', 'cpuUsPerRequest', { peer: 'envoy' }, 0.5, 0.33),
   atMost('thrift', 'cpuUsPerRequest', { workload: 'http1-32' }, 1.3, 1),
-  atMost('memory', 'residentMb', undefined, 120, 90),
-  atMost('memory', 'privateDirtyMb', undefined, 60, 40),
+  { ...atMost('memory', 'residentMb', undefined, 120, 90), of: BUILT },
+  { ...atMost('memory', 'privateDirtyMb', undefined, 60, 40), of: BUILT },
   { ...atMost('memory', 'residentMb', undefined, 140, 110), of: TWO_WORKERS },
   { ...atMost('memory', 'privateDirtyMb', undefined, 80, 60), of: TWO_WORKERS },
   { ...atMost('workers', 'cpuUsPerRequest', { peer: 'ours' }, 1.15, 1.05), of: TWO_WORKERS },
   { ...atLeast('workers', 'lesserWorkerShare', undefined, 0.35, 0.45), of: TWO_WORKERS },
-  atMost('start', 'startMs', undefined, 500, 250),
+  { ...atMost('start', 'startMs', undefined, 500, 250), of: BUILT },
 ];

@@ -8,7 +8,7 @@ const measureRequests = measureLoad(({ children, pair }, seconds) =>
   runWrk(children, { port: pair.port, connections: 128, seconds }),
 );
 
-/** CPU time of the second busiest thread of A, as a share of the two busiest. With one worker that is a helper thread: no figure then. */
+/** CPU time of the second busiest thread of A, as a share of the two busiest. With one worker that is one of Node's helper threads. */
 const measureWorkers = async (run: Run): Promise<Sample> => {
   const [a] = run.pair.pids;
   const before = threadTimesUs(a);
