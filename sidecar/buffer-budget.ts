@@ -1,4 +1,4 @@
-import type { BufferAccount } from './protocol/stream.ts';
+import type { WindowAccount } from './protocol/stream.ts';
 
 /** All that one sidecar may have buffered. */
 export const MAX_BUFFERED_BYTES = 64 * 1_048_576;
@@ -7,8 +7,9 @@ export const MAX_BUFFERED_BYTES = 64 * 1_048_576;
  * The sidecar's account of bytes that were received and not yet passed on. Above the limit windows stop growing and new work is shed
  * (`OVERLOAD`); what is under way goes on, bounded by its windows. Owned by the proxy.
  */
-export class BufferBudget implements BufferAccount {
+export class BufferBudget implements WindowAccount {
   private held = 0;
+  private reserved = 0;
   private readonly maxBytes: number;
 
   constructor(maxBytes = MAX_BUFFERED_BYTES) {
@@ -27,7 +28,17 @@ export class BufferBudget implements BufferAccount {
     return this.held;
   }
 
-  /** Half of the budget is free. */
+  /** Windows may grow by half of the budget in all: what they allow may come in at once. */
+  reserve(bytes: number): boolean {
+    if ((this.reserved + bytes) * 2 > this.maxBytes || !this.roomToGrow) return false;
+    this.reserved += bytes;
+    return true;
+  }
+
+  unreserve(bytes: number): void {
+    this.reserved -= bytes;
+  }
+
   get roomToGrow(): boolean {
     return this.held * 2 < this.maxBytes;
   }

@@ -2,7 +2,7 @@ import type { Clock } from '../common/clock.ts';
 import { type Answer, answerTo } from './errors/respond-to-error.ts';
 import { type ProxyError, proxyError } from './errors/proxy-error.ts';
 import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
-import type { BufferAccount, Downstream, RequestSink, ResponseSink, Upstream } from './protocol/stream.ts';
+import type { WindowAccount, Downstream, RequestSink, ResponseSink, Upstream } from './protocol/stream.ts';
 import { CONTINUE, type Pipeline } from './step.ts';
 import type { Origin } from './origin.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
@@ -17,7 +17,7 @@ export const REPLAY_BYTES = 65_536;
 export interface ExchangeContext {
   readonly pipeline: Pipeline;
   readonly clock: Clock;
-  readonly account: BufferAccount;
+  readonly account: WindowAccount;
 }
 
 /**
@@ -44,6 +44,7 @@ export class Exchange implements RequestSink, ResponseSink {
   backend: PlanBackend | undefined = undefined;
 
   // The attempt: fresh for each try.
+  /** From 1; 0: none was made. */
   attempt = 0;
   attemptStartedAtMs = 0;
   endpoint: Endpoint | undefined = undefined;
@@ -106,6 +107,7 @@ export class Exchange implements RequestSink, ResponseSink {
   /** Starts the next attempt. */
   tryAgain(): void {
     if (this.done) return;
+    this.attempt++;
     this.next = this.context.pipeline.attemptFrom;
     this.resume();
   }

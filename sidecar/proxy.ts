@@ -115,6 +115,7 @@ export class Proxy {
         const protocol = this.routing.table.find(target)?.port.protocol;
         return protocol === 'tcp' || protocol === 'thrift';
       },
+      isKnown: target => this.routing.table.find(target) !== undefined,
       onProtocolError: onProtocolError('outbound'),
     });
 
@@ -128,6 +129,7 @@ export class Proxy {
           appPorts: config.appPorts,
           transports: this.app,
           metrics,
+          calledNames: new Set(),
         },
         budget,
         clock,

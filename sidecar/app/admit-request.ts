@@ -13,7 +13,9 @@ import type { AppTransports } from './app-transports.ts';
 import { InboundPlan } from './inbound-plan.ts';
 
 const UNDECLARED_PORT = proxyError('NO_ROUTE', 'undeclared_port');
-const WRONG_SERVICE = proxyError('NO_ROUTE', 'wrong_service');
+
+/** Names that this workload is called by, as callers give them: more than a few are nobody's configuration. */
+const MAX_CALLED_NAMES = 50;
 
 /** Who we are, for the labels of what we receive, and for what the app is told. */
 export interface Self {
@@ -28,6 +30,8 @@ export interface Admission {
   readonly appPorts: readonly AppPort[];
   readonly transports: AppTransports;
   readonly metrics: Metrics;
+  /** The services that callers have asked us for (`outrider-to`): a workload may stand behind several. */
+  readonly calledNames: Set<string>;
 }
 
 /**
@@ -45,7 +49,6 @@ export const admitRequest = (admission: Admission): Step => ({
     }
     head.plan = plan;
     exchange.plan = plan;
-    exchange.attempt++;
     return CONTINUE;
   },
 });
@@ -55,8 +58,6 @@ const makePlan = (admission: Admission, head: RequestHead, origin: LinkOrigin) =
   const wanted = head.link?.port ?? 0;
   const port = wanted === 0 ? appPorts[0] : appPorts.find(candidate => candidate.port === wanted);
   if (port === undefined) return UNDECLARED_PORT;
-  const to = head.link?.to ?? '';
-  if (to !== '' && to !== `${self.service}.${self.namespace}` && self.service === '') return WRONG_SERVICE;
   const appHead = new RequestHead(head.method, head.scheme, head.authority, head.path, appFields(head.fields, origin, self), head.protocol);
   const transport = transports.get(port.port, kindFor(head, port));
   const route = head.link?.route ?? '';
@@ -85,13 +86,21 @@ const labelsOf = (admission: Admission, head: RequestHead, origin: LinkOrigin, r
   source_service: origin.caller.service,
   source_namespace: origin.caller.namespace,
   source_principal: origin.peer.id,
-  destination_service: admission.self.service,
-  destination_namespace: admission.self.namespace,
+  ...calledAs(admission, head.link?.to ?? ''),
   destination_principal: admission.self.principal(),
   route,
   ...rpcLabels(head, port.protocol),
   connection_security_policy: 'mutual_tls',
 });
+
+/** The service that the caller asked for, so that both sides count under one name; ours when it says none, or too many were said. */
+const calledAs = ({ self, calledNames }: Admission, to: string) => {
+  const own = { destination_service: self.service, destination_namespace: self.namespace };
+  const at = to.indexOf('.');
+  if (at < 1 || (!calledNames.has(to) && calledNames.size >= MAX_CALLED_NAMES)) return own;
+  calledNames.add(to);
+  return { destination_service: to.slice(0, at), destination_namespace: to.slice(at + 1) };
+};
 
 /** What the calling sidecar says about time and tries, under the names that the app knows. */
 const withoutLinkFields = (volatile: FieldList): FieldList => {

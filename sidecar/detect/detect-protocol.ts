@@ -39,7 +39,7 @@ export const detectProtocol = (socket: net.Socket, clock: Clock, done: (detected
     done(detected, bytes);
   };
   const timer = clock.setTimer(FIRST_BYTE_MS, give);
-  socket.on('data', onData).on('end', give).on('error', give).on('close', give);
+  socket.on('data', onData).on('end', give).on('error', give).on('close', give).resume();
 };
 
 const ignore = (): void => {};

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
@@ -10,6 +11,7 @@ import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
+import { NO_SERVICE } from '../route/outbound-plan.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream, OnRequest } from '../protocol/stream.ts';
 import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
@@ -25,6 +27,8 @@ export interface AppConnectionOptions {
   readonly clock: Clock;
   /** True when the service behind `target` is raw TCP: nothing is read into the bytes. */
   readonly isRawTcp: (target: string) => boolean;
+  /** True when there is a service by this name: CONNECT to another one is refused. */
+  readonly isKnown: (target: string) => boolean;
   /** A connection broke its protocol before there was an exchange. */
   readonly onProtocolError: (error: ProxyError) => void;
 }
@@ -102,6 +106,11 @@ export class AppConnections {
 
   /** CONNECT from a client that takes us for its HTTP proxy: the protocol inside is looked at, the target stays. */
   private openTunnel(socket: net.Socket, authority: string, leftover: Buffer): void {
+    if (!this.options.isKnown(authority)) {
+      socket.on('error', () => {});
+      socket.end(refusedTunnel(authority));
+      return;
+    }
     socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
     if (leftover.length > 0) socket.unshift(leftover);
     this.accept(socket, appListenerState(authority));
@@ -139,6 +148,16 @@ export class AppConnections {
     new TcpServerConnection(socket, tcpRequestHead(target), exchange.account, this.onRequest(state), () => connections.remove(handle));
   }
 }
+
+/** The answer to a CONNECT to nowhere: there is no exchange yet, and so no codec to write it. */
+const refusedTunnel = (authority: string): string => {
+  const head = new RequestHead('CONNECT', 'http', authority, '', new Fields(NO_FIELDS));
+  const answer = answerTo(NO_SERVICE, { head, volatile: ['x-request-id', randomUUID()], origin: { link: false } });
+  const fields = [...answer.head.fields.list, ...answer.volatile, 'connection', 'close'];
+  let text = `HTTP/1.1 ${answer.head.status} Not Found\r\n`;
+  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return `${text}\r\n${answer.body.toString()}`;
+};
 
 const NO_HELLO = Buffer.alloc(0);
 /** Stands in for the head of a request that could not be read. */

@@ -65,6 +65,13 @@ export interface BufferAccount {
   /** So many received bytes wait here. */
   hold(bytes: number): void;
   release(bytes: number): void;
-  /** True while windows may grow. */
+  /** True while less than half of the budget is in use. */
   readonly roomToGrow: boolean;
+}
+
+/** The same account for codecs whose windows grow: what a window allows may come in at once. */
+export interface WindowAccount extends BufferAccount {
+  /** Reserves `bytes` for a larger window; false: windows have grown enough. */
+  reserve(bytes: number): boolean;
+  unreserve(bytes: number): void;
 }

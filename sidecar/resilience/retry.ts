@@ -13,6 +13,7 @@ const MAX_BACKOFF_FACTOR = 10;
  */
 export const retry = (clock: Clock, random: Random, onRetry: (exchange: Exchange, reason: string) => void): AttemptBoundary => ({
   begin: exchange => {
+    exchange.attempt = 1;
     exchange.plan?.retryBudget?.deposit();
     return CONTINUE;
   },

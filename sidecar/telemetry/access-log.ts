@@ -2,6 +2,9 @@ import type { ProxyError } from '../errors/proxy-error.ts';
 import { responseFlags } from './labels.ts';
 import type { LineWriter } from './line-writer.ts';
 
+/** Where its lines go. */
+export type AccessLogWriter = Pick<LineWriter, 'write'>;
+
 /** What is logged: nothing, exchanges that failed, or every one. `OUTRIDER_ACCESS_LOG`. */
 export type AccessLogMode = 'off' | 'errors' | 'all';
 
@@ -53,9 +56,9 @@ export const isFailure = (
 /** JSON lines about exchanges (docs: errors). Owned by `proxy.ts`; lives as long as the sidecar. */
 export class AccessLog {
   readonly mode: AccessLogMode;
-  private readonly writer: LineWriter;
+  private readonly writer: AccessLogWriter;
 
-  constructor(mode: AccessLogMode, writer: LineWriter) {
+  constructor(mode: AccessLogMode, writer: AccessLogWriter) {
     this.mode = mode;
     this.writer = writer;
   }

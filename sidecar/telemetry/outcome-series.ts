@@ -1,4 +1,4 @@
-import { type HeadLabels, methodIsReal, type Outcome, requestLabels, responseFlags } from './labels.ts';
+import { type HeadLabels, methodIsReal, OTHER_METHOD, type Outcome, requestLabels, responseFlags } from './labels.ts';
 import { type Metrics, type RequestSeries, serviceKey } from './metrics.ts';
 
 interface Known {
@@ -31,7 +31,9 @@ export class OutcomeSeries {
     const flags = responseFlags(outcome.error, outcome.peerFlag);
     for (const known of this.known) {
       if (known.status !== status || known.grpcStatus !== grpcStatus || known.flags !== flags) continue;
-      if (!known.series.live) known.series = this.look(outcome, unknownMethod);
+      const { series } = known;
+      const admitted = series.labels.method === OTHER_METHOD && this.method(outcome, unknownMethod) !== OTHER_METHOD;
+      if (!series.live || admitted) known.series = this.look(outcome, unknownMethod);
       return known.series;
     }
     const series = this.look(outcome, unknownMethod);
@@ -40,8 +42,11 @@ export class OutcomeSeries {
   }
 
   private look(outcome: Outcome, unknownMethod: boolean): RequestSeries {
+    return this.metrics.series(requestLabels(this.head, this.method(outcome, unknownMethod), outcome));
+  }
+
+  private method(outcome: Outcome, unknownMethod: boolean): string {
     const { metrics, head } = this;
-    const method = metrics.methods.admit(serviceKey(head), head.method, methodIsReal(outcome, unknownMethod));
-    return metrics.series(requestLabels(head, method, outcome));
+    return metrics.methods.admit(serviceKey(head), head.method, methodIsReal(outcome, unknownMethod));
   }
 }

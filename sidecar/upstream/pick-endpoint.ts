@@ -8,7 +8,6 @@ const NONE_HEALTHY = proxyError('NO_HEALTHY_UPSTREAM', 'no_endpoint');
 export const pickEndpoint = (clock: Clock): Step => ({
   begin: exchange => {
     const endpoint = exchange.backend?.cluster?.pick(exchange.triedEndpoint);
-    exchange.attempt++;
     if (endpoint === undefined) {
       exchange.fail(NONE_HEALTHY);
       return STOP;

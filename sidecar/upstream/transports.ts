@@ -2,7 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import type { Http1ResponseHeads } from '../protocol/http1/response-heads.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
-import type { BufferAccount } from '../protocol/stream.ts';
+import type { WindowAccount } from '../protocol/stream.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { MultiplexedPool } from './multiplexed-pool.ts';
 import { TcpDialer } from './tcp-dialer.ts';
@@ -10,7 +10,7 @@ import type { Dial, Transport } from './transport.ts';
 
 /** What every transport is built with. Owned by the proxy. */
 export interface TransportParts {
-  readonly account: BufferAccount;
+  readonly account: WindowAccount;
   readonly blocks: BlockPool;
   readonly clock: Clock;
   readonly random: Random;

@@ -3,7 +3,7 @@ import type { Clock } from '../../../common/clock.ts';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
 import type { FieldList } from '../head.ts';
 import { type BlockPool, Outbox } from '../outbox.ts';
-import type { BufferAccount } from '../stream.ts';
+import type { WindowAccount } from '../stream.ts';
 import { AbuseGuard } from './abuse-guard.ts';
 import { encodeVolatile, volatileBytes } from './encode-head.ts';
 import {
@@ -33,7 +33,7 @@ const REMEMBERED_RESETS = 256;
 const EMPTY = Buffer.alloc(0);
 
 export interface Http2Context {
-  readonly account: BufferAccount;
+  readonly account: WindowAccount;
   readonly blocks: BlockPool;
   readonly clock: Clock;
   /** Streams that the peer may have open at once. */
@@ -47,7 +47,7 @@ export interface Http2Context {
  * Subclasses say what a header block means. Nothing here throws on what a peer sends: it ends the stream or the connection, with GOAWAY.
  */
 export abstract class Http2Connection {
-  readonly account: BufferAccount;
+  readonly account: WindowAccount;
   readonly ourInitialWindow = DEFAULT_WINDOW;
   protected readonly settings = new PeerSettings();
   protected readonly decoder = new HpackDecoder({

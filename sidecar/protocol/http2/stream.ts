@@ -72,7 +72,7 @@ export abstract class Http2Stream {
     if (this.remoteEnded || this.closed) return;
     this.unannounced += bytes;
     if (this.unannounced < this.windowSize >>> 1) return;
-    if (this.held === 0 && this.windowSize < MAX_STREAM_WINDOW && this.connection.account.roomToGrow) {
+    if (this.held === 0 && this.windowSize < MAX_STREAM_WINDOW && this.connection.account.reserve(this.windowSize)) {
       this.unannounced += this.windowSize;
       this.windowSize *= 2;
     }
@@ -164,6 +164,7 @@ export abstract class Http2Stream {
   private close(): void {
     this.closed = true;
     this.queue = undefined;
+    if (this.windowSize > this.connection.ourInitialWindow) this.connection.account.unreserve(this.windowSize - this.connection.ourInitialWindow);
     this.connection.remove(this);
   }
 

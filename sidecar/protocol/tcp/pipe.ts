@@ -41,6 +41,7 @@ export class TcpPipe {
     socket.on('drain', () => this.credit());
     socket.on('error', error => this.onError(error));
     socket.on('close', () => this.onClose());
+    socket.resume();
   }
 
   private receive(chunk: Buffer): void {

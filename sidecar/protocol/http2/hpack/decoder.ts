@@ -1,4 +1,5 @@
 import { decodeHuffman } from './huffman.ts';
+import { LiteralNames } from './literal-names.ts';
 import { STATIC_TABLE } from './static-table.ts';
 
 /** What an entry costs beyond its strings (RFC 7541 §4.1). */
@@ -6,6 +7,9 @@ const ENTRY_OVERHEAD = 32;
 const STATIC_ENTRIES = STATIC_TABLE.length;
 /** Integers above this are refused: nothing here is as large (RFC 7541 §5.1). */
 const MAX_INTEGER = 2 ** 28;
+
+/** Room for what a Huffman-coded string of ordinary length decodes to. */
+const SCRATCH_BYTES = 256;
 
 export interface HpackLimits {
   /** SETTINGS_HEADER_TABLE_SIZE as we announced it. */
@@ -43,6 +47,8 @@ export class HpackDecoder {
   private newest = 0;
   private count = 0;
   private bytes = 0;
+  private readonly scratch = Buffer.allocUnsafe(SCRATCH_BYTES);
+  private readonly names = new LiteralNames();
   // The block being read.
   private block: Buffer = EMPTY;
   private at = 0;
@@ -84,20 +90,20 @@ export class HpackDecoder {
         continue;
       }
       mayResize = false;
-      const { name, value } = first >= 0x80 ? this.entry(this.integer(127)) : this.literal(first);
+      let name: string;
+      let value: string;
+      if (first >= 0x80) ({ name, value } = this.entry(this.integer(127)));
+      else {
+        const indexing = first >= 0x40;
+        const index = this.integer(indexing ? 63 : 15);
+        name = index === 0 ? this.string(true) : this.entry(index).name;
+        value = this.string(false);
+        if (indexing) this.insert({ name, value });
+      }
       listBytes += name.length + value.length + ENTRY_OVERHEAD;
       if (listBytes <= this.limits.maxListBytes && ++fields <= this.limits.maxFields) out.push(name, value);
     }
     return listBytes > this.limits.maxListBytes || fields > this.limits.maxFields ? 'header_list_too_large' : '';
-  }
-
-  private literal(first: number): Entry {
-    const indexing = first >= 0x40;
-    const index = this.integer(indexing ? 63 : 15);
-    const name = index === 0 ? this.string() : this.entry(index).name;
-    const entry = { name, value: this.string() };
-    if (indexing) this.insert(entry);
-    return entry;
   }
 
   private entry(index: number): Entry {
@@ -151,15 +157,15 @@ export class HpackDecoder {
     }
   }
 
-  private string(): string {
+  private string(isName: boolean): string {
     if (this.at >= this.end) throw new Malformed('truncated');
     const huffman = (this.block[this.at] as number) >= 0x80;
     const length = this.integer(127);
     const start = this.at;
     if (length > this.end - start) throw new Malformed('truncated');
     this.at = start + length;
-    if (!huffman) return this.block.latin1Slice(start, this.at);
-    const text = decodeHuffman(this.block, start, this.at);
+    if (!huffman) return isName ? this.names.read(this.block, start, this.at) : this.block.latin1Slice(start, this.at);
+    const text = decodeHuffman(this.block, start, this.at, this.scratch);
     if (text === undefined) throw new Malformed('huffman');
     return text;
   }

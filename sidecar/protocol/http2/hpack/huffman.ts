@@ -75,10 +75,11 @@ const buildAutomaton = (): Automaton => {
 
 const { next, emit, mayEnd } = buildAutomaton();
 
-/** Decodes `input[start, end)`; undefined when it is not valid (EOS inside, or padding that is not a short run of ones). */
-export const decodeHuffman = (input: Buffer, start: number, end: number): string | undefined => {
+/** Decodes `input[start, end)`, by way of `scratch` when it is large enough; undefined when it is not valid (EOS inside, or padding that is not a short run of ones). */
+export const decodeHuffman = (input: Buffer, start: number, end: number, scratch: Buffer): string | undefined => {
   // The shortest code has five bits, so this bounds the result before anything is allocated.
-  const out = Buffer.allocUnsafe(Math.floor(((end - start) * 8) / 5));
+  const bound = Math.floor(((end - start) * 8) / 5);
+  const out = bound <= scratch.length ? scratch : Buffer.allocUnsafe(bound);
   let size = 0;
   let state = 0;
   for (let at = start; at < end; at++) {
@@ -91,5 +92,5 @@ export const decodeHuffman = (input: Buffer, start: number, end: number): string
       if (symbol !== NOTHING) out[size++] = symbol;
     }
   }
-  return mayEnd[state] === 1 ? out.toString('latin1', 0, size) : undefined;
+  return mayEnd[state] === 1 ? out.latin1Slice(0, size) : undefined;
 };

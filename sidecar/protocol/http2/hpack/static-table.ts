@@ -63,12 +63,20 @@ export const STATIC_TABLE: readonly (readonly [name: string, value: string])[] =
   ['www-authenticate', ''],
 ];
 
-/** Index of the first entry with this name. */
-export const STATIC_NAMES: ReadonlyMap<string, number> = new Map(
-  STATIC_TABLE.map(([name], at): [string, number] => [name, at + 1]).reverse(),
-);
+/** One name of the table: the index of its first entry, and of its entries by value. */
+export interface StaticName {
+  readonly index: number;
+  readonly values: ReadonlyMap<string, number>;
+}
 
-/** Index of the entry with this name and value, by `name:value`. */
-export const STATIC_FIELDS: ReadonlyMap<string, number> = new Map(
-  STATIC_TABLE.map(([name, value], at): [string, number] => [`${name}:${value}`, at + 1]),
-);
+const indexNames = (): ReadonlyMap<string, StaticName> => {
+  const names = new Map<string, { readonly index: number; readonly values: Map<string, number> }>();
+  for (const [at, [name, value]] of STATIC_TABLE.entries()) {
+    const known = names.get(name);
+    if (known === undefined) names.set(name, { index: at + 1, values: new Map([[value, at + 1]]) });
+    else known.values.set(value, at + 1);
+  }
+  return names;
+};
+
+export const STATIC_NAMES: ReadonlyMap<string, StaticName> = indexNames();
