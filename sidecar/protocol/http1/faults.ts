@@ -3,11 +3,11 @@ import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
 /** What can be wrong with an HTTP/1 message: the `detail` of the error that it becomes. */
 export type Http1Fault =
   | 'bad_request_line'
+  | 'bad_status_line'
   | 'bad_method'
   | 'bad_target'
   | 'bad_version'
   | 'http2_preface'
-  | 'bad_status_line'
   | 'bad_line_end'
   | 'control_character'
   | 'obs_fold'

@@ -5,6 +5,7 @@ import { MAX_HEAD_BYTES, MAX_START_LINE_BYTES } from './limits.ts';
 const MATCH_BYTES = 4_096;
 /** No head has these, wherever it is cut: control characters, a CR without LF, an LF without CR. */
 const NEVER = /[^\t\r\n\x20-\x7e\x80-\xff]|\r(?=[^\n])|(?<=[^\r])\n/;
+const CR = 13;
 const LF = 10;
 
 /** Interned heads of one kind. */
@@ -47,6 +48,7 @@ export class HeadReader<T extends object> {
 const partialHeadFault = (chunk: Buffer, at: number, scanned: number): Http1Fault | undefined => {
   const bytes = chunk.length - at;
   if (chunk[at] === LF) return 'bad_line_end';
+  if (chunk[at] === CR && bytes > 1) return 'bad_line_end';
   const found = NEVER.exec(chunk.toString('latin1', at + Math.max(0, scanned - 1)));
   if (found !== null) return found[0] === '\r' || found[0] === '\n' ? 'bad_line_end' : 'control_character';
   if (bytes > MAX_START_LINE_BYTES) {
