@@ -31,6 +31,7 @@ export const NAMESPACE: ResourceKind<Namespace> = {
     status: object('Kept by the control plane.', { phase: text('Always `Active`.') }),
   },
   required: [],
+  initialStatus: { phase: 'Active' },
   columns: [{ name: 'Status', description: 'Always Active.', priority: 0, cell: () => 'Active' }],
   check: ({ metadata }) => checkNameIsLabel(metadata),
 };

@@ -47,6 +47,8 @@ export interface ResourceKind<T extends ApiObject = ApiObject> {
   readonly schema: Readonly<Record<string, Schema>>;
   /** Members of `schema` that must be there. */
   readonly required: readonly string[];
+  /** What a new object begins with. */
+  readonly initialStatus?: T['status'];
   /** After `name`, before `age`. */
   readonly columns: readonly Column<T>[];
   /** What a schema cannot say, about an object that fits it. Sees the defaults. */

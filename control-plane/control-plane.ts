@@ -122,7 +122,12 @@ const restUrl = ({ address, family, port }: AddressInfo): string => {
 
 const createWhatIsAlwaysThere = async (store: ResourceStore): Promise<void> => {
   for (const name of [DEFAULT_NAMESPACE, SYSTEM_NAMESPACE])
-    await createIfMissing(store, NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+    await createIfMissing(store, NAMESPACE, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name },
+      status: { phase: 'Active' },
+    });
   // Only at the first start: who deletes it means the defaults.
   if (store.version() === '2')
     await createIfMissing(store, MESH_CONFIG, {

@@ -47,7 +47,7 @@ const applyOperation = (root: { '': unknown }, operation: Record<string, unknown
   };
   const remove = (pointer: readonly string[]) => {
     read(pointer);
-    const parent = read(pointer.slice(0, -1).length === 0 ? [] : pointer.slice(0, -1)) as Container;
+    const parent = read(pointer.slice(0, -1)) as Container;
     const last = pointer.at(-1)!;
     if (Array.isArray(parent)) parent.splice(Number(last), 1);
     else delete parent[last];
@@ -66,25 +66,27 @@ const applyOperation = (root: { '': unknown }, operation: Record<string, unknown
   };
   switch (operation.op) {
     case 'test':
-      if (!isDeepStrictEqual(read(steps('path')), operation.value))
-        throw fail(`the test failed at "${operation.path}"`);
-      return;
+      if (!isDeepStrictEqual(read(steps('path')), operation.value)) throw fail(`the test failed at "${operation.path}"`);
+      break;
     case 'remove':
       if (steps('path').length === 1) throw fail('the whole document cannot be removed');
-      return remove(steps('path'));
+      remove(steps('path'));
+      break;
     case 'add':
     case 'replace':
       if (operation.value === undefined) throw fail('"value" must be set');
       if (operation.op === 'replace') read(steps('path'));
-      return add(steps('path'), structuredClone(operation.value), operation.op === 'replace');
-    case 'copy': {
+      add(steps('path'), structuredClone(operation.value), operation.op === 'replace');
+      break;
+    case 'copy':
       add(steps('path'), structuredClone(read(steps('from'))), false);
-      return checkShape(root['']);
-    }
+      checkShape(root['']);
+      break;
     case 'move': {
       const value = read(steps('from'));
       remove(steps('from'));
-      return add(steps('path'), value, false);
+      add(steps('path'), value, false);
+      break;
     }
     default:
       throw fail('"op" must be one of add, remove, replace, move, copy, test');

@@ -56,13 +56,13 @@ export class ResourceWriter {
     const named = this.#generateName(asObject(kind, body));
     const name = named.metadata.name;
     const { object, warnings } = this.#admit({ kind, namespace, name }, named, options);
-    const { status, ...withoutStatus } = object;
-    if (!options.dryRun) return { object: await this.#store.create(kind, withoutStatus), warnings };
+    const created = { ...object, status: kind.initialStatus };
+    if (!options.dryRun) return { object: await this.#store.create(kind, created), warnings };
     if (kind.namespaced && (await this.#store.get(NAMESPACE, '', namespace)) === undefined)
       throw notFound(NAMESPACE, namespace);
     if ((await this.#store.get(kind, namespace, name)) !== undefined)
       throw new ApiError('AlreadyExists', `${qualifiedName(kind)} "${name}" already exists`);
-    return { object: createdObject(kind, withoutStatus, '', this.#clock.wallMs()), warnings };
+    return { object: createdObject(kind, created, '', this.#clock.wallMs()), warnings };
   }
 
   async replace(target: Target, part: Part, body: object, options: WriteOptions): Promise<Written> {

@@ -107,11 +107,14 @@ const createApp = (options: RestServerOptions, watches: WatchStreams) => {
     if (status.code === 413) reply.header('connection', 'close');
     return reply.code(status.code).send(status);
   });
-  app.setNotFoundHandler(request => {
-    const known = app.hasRoute({ url: request.url.split('?')[0] ?? '', method: 'GET' });
-    throw known
-      ? new ApiError('MethodNotAllowed', `${request.method} is not possible here`)
-      : new ApiError('NotFound', 'the server could not find the requested resource: /api and /apis list what there is');
+  app.setNotFoundHandler(() => {
+    throw new ApiError('NotFound', 'the server could not find the requested resource: /api and /apis list what there is');
+  });
+  const methods = new Map<string, Set<string>>();
+  app.addHook('onRoute', ({ url, method }) => {
+    const known = methods.get(url) ?? new Set();
+    for (const each of [method].flat()) known.add(each);
+    methods.set(url, known);
   });
 
   const owners = { store, writer: new ResourceWriter(store, clock, random), watches, clock, random };
@@ -124,5 +127,24 @@ const createApp = (options: RestServerOptions, watches: WatchStreams) => {
   app.get('/readyz', (_request, reply) =>
     options.isReady() ? reply.type('text/plain').send('ok') : reply.code(503).type('text/plain').send('not ready'),
   );
+  refuseOtherMethods(app, methods);
   return { app, secure };
+};
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
+
+/** Paths that are there answer 405 to what they cannot do, and not 404. */
+const refuseOtherMethods = (app: FastifyInstance, known: ReadonlyMap<string, ReadonlySet<string>>): void => {
+  for (const [url, there] of [...known]) {
+    const others = METHODS.filter(method => !there.has(method));
+    const allow = [...there].join(', ');
+    app.route({
+      url,
+      method: others,
+      handler: (request, reply) => {
+        reply.header('allow', allow);
+        throw new ApiError('MethodNotAllowed', `${request.method} is not possible here, only ${allow}`);
+      },
+    });
+  }
 };
