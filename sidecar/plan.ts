@@ -10,6 +10,8 @@ export interface Plan {
   readonly requestTimeoutMs: number;
   /** null: the mesh's default. */
   readonly retry: RetryView | null;
+  /** What is safe to repeat is repeated once after a reset (Envoy: retry_on reset). */
+  readonly retriesResets: boolean;
   readonly retryBudget: RetryBudget | undefined;
   /** For metrics and logs. */
   readonly route: string;

@@ -13,6 +13,7 @@ export class InboundPlan implements Plan {
   readonly head: RequestHead;
   readonly requestTimeoutMs = Number.POSITIVE_INFINITY;
   readonly retry: RetryView = ONCE;
+  readonly retriesResets = false;
   readonly retryBudget = undefined;
   readonly route: string;
   private readonly counters: HeadCounters;

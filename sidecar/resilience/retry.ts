@@ -18,10 +18,11 @@ export const retry = (clock: Clock, random: Random, onRetry: (exchange: Exchange
     return CONTINUE;
   },
   again: (exchange, error, head) => {
-    const route = exchange.plan?.retry ?? null;
-    const reason = retryReason(exchange.head, { error, head }, exchange.attempt, route);
-    if (reason === '' || exchange.plan?.retryBudget?.withdraw() === false) return false;
-    const firstMs = route?.backoffMs ?? DEFAULT_BACKOFF_MS;
+    const { plan } = exchange;
+    if (plan === undefined) return false;
+    const reason = retryReason(exchange.head, { error, head }, exchange.attempt, plan);
+    if (reason === '' || plan.retryBudget?.withdraw() === false) return false;
+    const firstMs = plan.retry?.backoffMs ?? DEFAULT_BACKOFF_MS;
     const atOnce = exchange.attempt === 1 && (error?.retry === 'not-sent' || head?.mesh !== undefined);
     const ceilingMs = firstMs * Math.min(2 ** (exchange.attempt - 1), MAX_BACKOFF_FACTOR);
     const pauseMs = atOnce ? 0 : random() * ceilingMs;

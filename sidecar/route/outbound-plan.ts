@@ -63,6 +63,7 @@ export class OutboundPlan implements Plan {
   readonly redirect: Redirect | undefined;
   readonly requestTimeoutMs: number;
   readonly retry: RetryView | null;
+  readonly retriesResets = true;
   readonly retryBudget: RetryBudget | undefined;
   readonly route: string;
   private readonly rule: Rule | undefined;
