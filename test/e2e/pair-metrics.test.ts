@@ -28,7 +28,7 @@ t.teardown(async () => {
 const url = `http://127.0.0.1:${pair.outbound}`;
 const headers = { host: 'web' };
 
-/** Requests that both reporters count, by labels. */
+/** Requests that each reporter counts, by labels. */
 const counted = async (labels: Record<string, string>): Promise<{ source: number; destination: number }> => {
   const [a, b] = await Promise.all([pair.a.samples(), pair.b.samples()]);
   return {
@@ -86,7 +86,7 @@ t.test('a mix of successes, errors, resets and cancellations is counted exactly'
   await becomes(t, { destination_service, response_code: '503' }, { source: 10, destination: 10 });
   await becomes(t, { response_flags: 'NR' }, { source: 20, destination: 0 });
   await becomes(t, { destination_service, response_flags: 'DC' }, { source: 7, destination: 7 });
-  await becomes(t, { destination_service }, { source: 392, destination: 392 });
+  await becomes(t, { destination_service, request_protocol: 'http' }, { source: 392, destination: 392 });
   t.equal(app.seen.get('/'), 300, 'the app counts the same');
   t.equal(app.seen.get('/reset'), 10, 'and saw no request twice');
   await pool.close();
@@ -125,8 +125,16 @@ t.test('gRPC calls are counted by method and status, cancelled ones too', async 
   const destination_service = 'echo';
   const ok = { destination_service, request_protocol: 'grpc', grpc_response_status: '0' };
   await becomes(t, ok, { source: 20, destination: 20 });
-  await becomes(t, { destination_service, grpc_response_status: '5' }, { source: 5, destination: 5 });
-  await becomes(t, { destination_service, response_flags: 'DC' }, { source: 3, destination: 3 });
+  await becomes(
+    t,
+    { destination_service, request_protocol: 'grpc', grpc_response_status: '5' },
+    { source: 5, destination: 5 },
+  );
+  await becomes(
+    t,
+    { destination_service, request_protocol: 'grpc', response_flags: 'DC' },
+    { source: 3, destination: 3 },
+  );
   await becomes(t, { destination_service, method: '/outrider.test.Echo/Unary' }, { source: 25, destination: 25 });
   client.close();
 });
@@ -160,11 +168,15 @@ t.test('cancelling frees everything at once: nothing is in flight afterwards', a
   await waitFor('the app to be free', () => app.active === 0);
   t.equal(app.aborted - before, 50);
   for (const sidecar of [pair.a, pair.b]) {
-    const stats = await waitFor(`${sidecar.process.name} to be free`, async () => {
-      const page = JSON.parse(await sidecar.admin('/stats')) as Record<string, unknown>;
-      return page.activeExchanges === 0 && page;
-    }).catch(async () => JSON.parse(await sidecar.admin('/stats')) as Record<string, unknown>);
-    t.match(stats, { activeExchanges: 0, bufferedBytes: 0 }, sidecar.process.name);
+    const left = async (): Promise<{ active: number; buffered: number }> => {
+      const samples = await sidecar.samples();
+      return {
+        active: total(samples, 'outrider_active_requests'),
+        buffered: total(samples, 'outrider_buffered_bytes'),
+      };
+    };
+    await waitFor('nothing in flight', async () => (await left()).active === 0, 3_000).catch(() => undefined);
+    t.same(await left(), { active: 0, buffered: 0 }, sidecar.process.name);
   }
 });
 

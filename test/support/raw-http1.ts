@@ -56,5 +56,5 @@ export class RawConnection implements AsyncDisposable {
 export const sendRaw = async (port: number, bytes: string, timeoutMs = 5_000): Promise<string> => {
   await using connection = new RawConnection(port);
   connection.write(bytes);
-  return connection.untilClosed(timeoutMs);
+  return await connection.untilClosed(timeoutMs);
 };
