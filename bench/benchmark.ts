@@ -1,4 +1,5 @@
 /** The benchmark: each workload with all its peers, the runs interleaved (A B C A B C). */
+import { rmSync } from 'node:fs';
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -46,7 +47,7 @@ export class Benchmark implements AsyncDisposable {
       progress(`${workload.name} is skipped: ${missing}`);
       return { workload: workload.name, title: workload.title, samples: new Map(), skipped: [`Skipped: ${missing}`] };
     }
-    const app = await APPS[workload.protocol](this.#children, await this.#folder());
+    const app = await APPS[workload.protocol](this.#children, await this.folder());
     await using contest = new Contest({
       workload,
       app,
@@ -61,7 +62,7 @@ export class Benchmark implements AsyncDisposable {
   }
 
   async #startPair(peer: Peer, app: RunningApp): Promise<RunningPair> {
-    const directory = await this.#folder();
+    const directory = await this.folder();
     return peer.start({
       protocol: app.protocol,
       appPort: app.port,
@@ -71,11 +72,17 @@ export class Benchmark implements AsyncDisposable {
     });
   }
 
-  async #folder(): Promise<string> {
+  /** A new folder that goes with the benchmark. */
+  async folder(): Promise<string> {
     this.#folders += 1;
     const directory = join(this.#directory, String(this.#folders));
     await mkdir(directory);
     return directory;
+  }
+
+  /** For the exit handler, where nothing can be awaited. */
+  remove(): void {
+    rmSync(this.#directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

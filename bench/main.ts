@@ -34,8 +34,11 @@ const json = (report: Report): string =>
   JSON.stringify(report, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value), 2);
 
 /** Measures, writes the report, and returns the exit code. */
-const run = async (benchmark: Benchmark, options: BenchmarkArguments): Promise<number> => {
-  const workloads = chooseWorkloads(options.only);
+const run = async (
+  benchmark: Benchmark,
+  workloads: readonly Workload[],
+  options: BenchmarkArguments,
+): Promise<number> => {
   const peers = choosePeers(options.peers);
   const results: WorkloadResult[] = [];
   const machine = watchMachine(peers);
@@ -56,7 +59,7 @@ const run = async (benchmark: Benchmark, options: BenchmarkArguments): Promise<n
   return options.strict && report.verdicts.some(verdict => verdict.outcome === 'does not hold') ? 1 : 0;
 };
 
-const main = async (options: BenchmarkArguments): Promise<number> => {
+const main = async (options: BenchmarkArguments, workloads: readonly Workload[]): Promise<number> => {
   if (options.command === 'help' || options.command === 'list') {
     process.stdout.write(
       options.command === 'help'
@@ -66,12 +69,14 @@ const main = async (options: BenchmarkArguments): Promise<number> => {
     return 0;
   }
   await using children = new Children();
-  process.once('exit', () => children.killAll());
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
   await using benchmark = await Benchmark.create(children);
-  if (options.command === 'run') return await run(benchmark, options);
-  const [workload] = chooseWorkloads([options.workload]);
-  process.stdout.write(await profile(benchmark, workload!, { ...options, progress }));
+  process.once('exit', () => {
+    children.killAll();
+    benchmark.remove();
+  });
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130));
+  if (options.command === 'run') return await run(benchmark, workloads, options);
+  process.stdout.write(await profile(benchmark, workloads[0]!, { ...options, progress }));
   return 0;
 };
 
@@ -82,7 +87,8 @@ const fail = (code: number, error: unknown): void => {
 
 try {
   const options = readArguments(process.argv.slice(2), RESULTS);
-  main(options).then(
+  const workloads = chooseWorkloads(options.command === 'profile' ? [options.workload] : options.only);
+  main(options, workloads).then(
     code => {
       process.exitCode = code;
     },

@@ -1,7 +1,6 @@
 /** `profile WORKLOAD`: where our two sidecars spend their time under load, by function. */
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { Benchmark } from './benchmark.ts';
 import { outrider } from './peers/ours.ts';
 import { type CpuProfile, formatProfile, selfTimes } from './report/cpu-profile.ts';
@@ -18,13 +17,10 @@ export interface ProfileOptions {
 /** V8 stamps its samples with the clock that `hrtime` reads, in microseconds. */
 const monotonicUs = (): number => Number(process.hrtime.bigint() / 1_000n);
 
-const profileIn = async (
-  directory: string,
-  benchmark: Benchmark,
-  workload: Workload,
-  options: ProfileOptions,
-): Promise<string> => {
+/** Runs the workload once, warm-up left out of the profile, and returns the text to print. */
+export const profile = async (benchmark: Benchmark, workload: Workload, options: ProfileOptions): Promise<string> => {
   const { progress, seconds, warmUpSeconds } = options;
+  const directory = options.keep === undefined ? await benchmark.folder() : resolve(options.keep);
   let pids: readonly number[] = [];
   let warmAtUs = 0;
   const watched: Workload = {
@@ -51,18 +47,4 @@ const profileIn = async (
     parts.push(`${side === 0 ? 'A' : 'B'} (${file}): ${formatProfile(selfTimes(profile, warmAtUs))}`);
   }
   return parts.toSorted().join('\n');
-};
-
-/** Runs the workload once, warm-up left out of the profile, and returns the text to print. */
-export const profile = async (benchmark: Benchmark, workload: Workload, options: ProfileOptions): Promise<string> => {
-  if (options.keep !== undefined) {
-    await mkdir(options.keep, { recursive: true });
-    return profileIn(options.keep, benchmark, workload, options);
-  }
-  const directory = await mkdtemp(join(tmpdir(), 'outrider-profile-'));
-  try {
-    return await profileIn(directory, benchmark, workload, options);
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
 };
