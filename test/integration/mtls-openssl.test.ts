@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { createCsr } from '../../certs/csr.ts';
 import { createWorkloadId } from '../../certs/spiffe-id.ts';
-import { accepted, createSvid, createTestMesh } from '../support/peer-certificates.ts';
-import { VIOLATIONS } from '../support/svid-violations.ts';
+import { accepted, createSvid, createTestMesh, VIOLATIONS } from '../support/peer-certificates.ts';
 
 const openssl = (...args: string[]) => spawnSync('openssl', args, { encoding: 'utf8', timeout: 20_000 });
 const skip = openssl('version').status === 0 ? false : 'the openssl program is not installed';

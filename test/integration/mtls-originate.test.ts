@@ -6,8 +6,7 @@ import { manualClock, systemClock } from '../../common/clock.ts';
 import { CertificateStore } from '../../sidecar/identity/certificate-store.ts';
 import { dialMtls } from '../../sidecar/identity/originate-mtls.ts';
 import { asPeer, dial, startTerminator, startTlsServer, storeWith } from '../support/mtls-peers.ts';
-import { createSvid, createTestMesh } from '../support/peer-certificates.ts';
-import { LEGAL_VARIANTS, VIOLATIONS } from '../support/svid-violations.ts';
+import { createSvid, createTestMesh, LEGAL_VARIANTS, VIOLATIONS } from '../support/peer-certificates.ts';
 
 const mesh = createTestMesh();
 const store = storeWith(mesh, createSvid(mesh.root, 'caller'));

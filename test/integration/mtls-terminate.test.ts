@@ -5,8 +5,7 @@ import t from 'tap';
 import { systemClock } from '../../common/clock.ts';
 import { CertificateStore } from '../../sidecar/identity/certificate-store.ts';
 import { type AcceptPath, asPeer, startTerminator, storeWith, tellSecret } from '../support/mtls-peers.ts';
-import { createSvid, createTestMesh } from '../support/peer-certificates.ts';
-import { LEGAL_VARIANTS, VIOLATIONS } from '../support/svid-violations.ts';
+import { createSvid, createTestMesh, LEGAL_VARIANTS, VIOLATIONS } from '../support/peer-certificates.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const mesh = createTestMesh();

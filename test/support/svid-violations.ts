@@ -21,7 +21,7 @@ import {
   signCertificate,
 } from '../../certs/sign-certificate.ts';
 import type { SvidReason } from '../../certs/verify-svid.ts';
-import { accepted, createSvid, type KeyedCertificate, type TestMesh } from './peer-certificates.ts';
+import { accepted, createSvid, type KeyedCertificate, type TestMesh } from './test-mesh.ts';
 
 const GOOD_ID = 'spiffe://mesh.local/ns/default/sa/mallory';
 const DAY_MS = 86_400_000;

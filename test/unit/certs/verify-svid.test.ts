@@ -4,8 +4,7 @@ import { createCertificateAuthority } from '../../../certs/certificate-authority
 import { readPem } from '../../../certs/pem.ts';
 import { parseTrustBundle } from '../../../certs/trust-bundle.ts';
 import { readSpiffeId, verifySvid } from '../../../certs/verify-svid.ts';
-import { accepted, createSvid, createTestMesh } from '../../support/peer-certificates.ts';
-import { LEGAL_VARIANTS, VIOLATIONS } from '../../support/svid-violations.ts';
+import { accepted, createSvid, createTestMesh, LEGAL_VARIANTS, VIOLATIONS } from '../../support/peer-certificates.ts';
 
 const mesh = createTestMesh();
 const chainOf = (pem: string): X509Certificate[] => readPem(pem, 'CERTIFICATE').map(der => new X509Certificate(der));

@@ -4,8 +4,13 @@ import t from 'tap';
 import { manualClock } from '../../../../common/clock.ts';
 import { CertificateStore } from '../../../../sidecar/identity/certificate-store.ts';
 import type { Identity } from '../../../../sidecar/identity/identity.ts';
-import { createSvid, createTestMesh, identityMaterial, writeStateDir } from '../../../support/peer-certificates.ts';
-import { VIOLATIONS } from '../../../support/svid-violations.ts';
+import {
+  createSvid,
+  createTestMesh,
+  identityMaterial,
+  VIOLATIONS,
+  writeStateDir,
+} from '../../../support/peer-certificates.ts';
 
 const mesh = createTestMesh();
 const clock = () => manualClock(mesh.nowMs);
