@@ -108,7 +108,10 @@ const createApp = (options: RestServerOptions, watches: WatchStreams) => {
     return reply.code(status.code).send(status);
   });
   app.setNotFoundHandler(() => {
-    throw new ApiError('NotFound', 'the server could not find the requested resource: /api and /apis list what there is');
+    throw new ApiError(
+      'NotFound',
+      'the server could not find the requested resource: /api and /apis list what there is',
+    );
   });
   const methods = new Map<string, Set<string>>();
   app.addHook('onRoute', ({ url, method }) => {
