@@ -135,7 +135,7 @@ t.test('gRPC calls are counted by method and status, cancelled ones too', async 
     { destination_service, request_protocol: 'grpc', response_flags: 'DC' },
     { source: 3, destination: 3 },
   );
-  await becomes(t, { destination_service, method: '/outrider.test.Echo/Unary' }, { source: 25, destination: 25 });
+  await becomes(t, { destination_service, method: 'outrider.test.Echo/Unary' }, { source: 25, destination: 25 });
   client.close();
 });
 

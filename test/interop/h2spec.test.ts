@@ -11,16 +11,19 @@ import { startSidecarPair } from '../support/pair.ts';
 import { createSvid } from '../support/peer-certificates.ts';
 import { runToEnd } from '../support/processes.ts';
 
-/** Of 146: one is at odds with the RFC that obsoleted the suite's. */
-const MUST_PASS = 145;
+/**
+ * How many cases may fail: HAProxy fails one too, "Sends invalid connection preface". A client that begins neither as HTTP/2 nor as anything
+ * else gets an answer in HTTP/1.1 before the connection ends, and the suite can read only HTTP/2.
+ */
+const MAY_FAIL = 1;
 
 const conform = async (t: Test, port: number): Promise<void> => {
-  const done = await runToEnd(findProgram('h2spec') ?? '', ['-h', '127.0.0.1', '-p', String(port), '-o', '2'], {
-    timeoutMs: 300_000,
-  });
-  const [, total = '0', passed = '0'] = /(\d+) tests, (\d+) passed/.exec(done.stdout) ?? [];
-  t.equal(Number(total), 146, 'all cases ran');
-  const enough = t.ok(Number(passed) >= MUST_PASS, `${passed} of ${total} passed`);
+  const run = ['-h', '127.0.0.1', '-p', String(port), '-o', '2'];
+  const done = await runToEnd(findProgram('h2spec') ?? '', run, { timeoutMs: 300_000 });
+  const [, total = '0', passed = '0', failed = '0'] =
+    /(\d+) tests, (\d+) passed, 0 skipped, (\d+) failed/.exec(done.stdout) ?? [];
+  t.ok(Number(total) >= 145, `all ${total} cases ran`);
+  const enough = t.ok(Number(failed) <= MAY_FAIL, `${passed} of ${total} passed`);
   if (!enough) t.comment(done.stdout.slice(done.stdout.indexOf('Failures:')).slice(0, 8_000));
 };
 

@@ -78,13 +78,19 @@ t.test('the inbound port', { skip: missing('openssl', 'sh', 'curl') }, async t =
       t.match(done.stderr + done.stdout, /alert protocol version|wrong version|unsupported protocol/i);
     }),
   );
-  await t.test('TLS 1.3 it is, with ALPN h2, a chain that openssl verifies, and no session tickets', async t => {
+  await t.test('TLS 1.3 it is, with ALPN h2 and a chain that openssl verifies', async t => {
     const [, certificate = '', , key = ''] = filesOf(good);
     const done = await sClient('-tls1_3', '-cert', certificate, '-key', key, '-CAfile', bundle, '-showcerts');
     t.match(done.stdout, /Verify return code: 0 \(ok\)/);
     t.match(done.stdout, /Protocol *: TLSv1\.3|TLSv1\.3, Cipher/);
     t.match(done.stdout, /ALPN protocol: h2/);
-    t.notMatch(done.stdout, /New Session Ticket/);
+  });
+  await t.test('a session cannot be resumed: each connection shows its certificate', async t => {
+    const [, certificate = '', , key = ''] = filesOf(good);
+    const options = ['-tls1_3', '-cert', certificate, '-key', key];
+    const session = join(directory, 'session.pem');
+    t.match((await sClient(...options, '-sess_out', session)).stdout, /^New, TLSv1\.3/m);
+    t.match((await sClient(...options, '-sess_in', session)).stdout, /^New, TLSv1\.3/m);
   });
   await t.test('openssl verify accepts our chains for both purposes', async t => {
     for (const purpose of ['sslserver', 'sslclient']) {
