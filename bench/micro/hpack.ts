@@ -5,15 +5,25 @@ import { encodeFields, writeVolatileField } from '../../sidecar/protocol/http2/h
 import { findVolatileTail } from '../../sidecar/protocol/http2/hpack/volatile-tail.ts';
 import { hpackLiteral, TableEncoder, type TableField } from '../load/hpack.ts';
 
-const STABLE = [
-  ...[':method', 'POST', ':scheme', 'http', ':path', '/catalogue.Books/GetBook', ':authority', 'books.default:8080'],
-  ...['user-agent', 'grpc-node-js/1.14.7', 'content-type', 'application/grpc', 'te', 'trailers'],
-  ...['accept-encoding', 'gzip, deflate', 'authorization', 'Bearer 6f9619ff8b86d011b42d00c04fc964ff'],
-  ...['outrider-to', 'books.default', 'outrider-port', '8080', 'outrider-route', 'default/books/0'],
-];
-const VOLATILE = [
-  ...['content-length', '1024', 'outrider-timeout-ms', '29998', 'x-request-id', '6f9619ff-8b86-d011-b42d-00c04fc964ff'],
-];
+const STABLE = Object.entries({
+  ':method': 'POST',
+  ':scheme': 'http',
+  ':path': '/catalogue.Books/GetBook',
+  ':authority': 'books.default:8080',
+  'user-agent': 'grpc-node-js/1.14.7',
+  'content-type': 'application/grpc',
+  te: 'trailers',
+  'accept-encoding': 'gzip, deflate',
+  authorization: 'Bearer 6f9619ff8b86d011b42d00c04fc964ff',
+  'outrider-to': 'books.default',
+  'outrider-port': '8080',
+  'outrider-route': 'default/books/0',
+}).flat();
+const VOLATILE = Object.entries({
+  'content-length': '1024',
+  'outrider-timeout-ms': '29998',
+  'x-request-id': '6f9619ff-8b86-d011-b42d-00c04fc964ff',
+}).flat();
 
 const newDecoder = (): HpackDecoder => new HpackDecoder({ maxTableBytes: 4_096, maxListBytes: 65_536, maxFields: 200 });
 const stable = encodeFields(STABLE);

@@ -57,7 +57,7 @@ export class HpackDecoder {
   constructor(limits: HpackLimits) {
     this.limits = limits;
     this.maxBytes = limits.maxTableBytes;
-    this.ring = new Array(Math.floor(limits.maxTableBytes / ENTRY_OVERHEAD) + 1).fill(undefined);
+    this.ring = Array.from({ length: Math.floor(limits.maxTableBytes / ENTRY_OVERHEAD) + 1 }, () => undefined);
   }
 
   /**

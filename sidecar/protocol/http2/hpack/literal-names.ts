@@ -8,7 +8,7 @@ const MAX_NAME_BYTES = 32;
  * to every Map and Set that it meets. One name a slot; another one that falls there takes its place. Owned by the connection's decoder.
  */
 export class LiteralNames {
-  private readonly slots: string[] = new Array<string>(SLOTS).fill('');
+  private readonly slots: string[] = Array.from({ length: SLOTS }, () => '');
 
   /** The text of `block[start, end)`. */
   read(block: Buffer, start: number, end: number): string {
