@@ -85,6 +85,9 @@ const fail = (code: number, error: unknown): void => {
   process.exitCode = code;
 };
 
+// Debian keeps haproxy and nginx in /usr/sbin, which ordinary users do not have on their PATH.
+process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin`;
+
 try {
   const options = readArguments(process.argv.slice(2), RESULTS);
   const workloads = chooseWorkloads(options.command === 'profile' ? [options.workload] : options.only);
