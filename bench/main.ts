@@ -86,7 +86,7 @@ const fail = (code: number, error: unknown): void => {
 };
 
 // Debian keeps haproxy and nginx in /usr/sbin, which ordinary users do not have on their PATH.
-process.env['PATH'] = `${process.env['PATH'] ?? ''}:/usr/sbin`;
+process.env.PATH = `${process.env.PATH ?? ''}:/usr/sbin`;
 
 try {
   const options = readArguments(process.argv.slice(2), RESULTS);

@@ -67,7 +67,7 @@ for (const tableBytes of [4_096, 256, 0]) {
       Array.from({ length: count }, (_, n) => uniquePath(n)),
     );
     t.ok(
-      requests.every(({ fields }, n) => fields['traceparent'] === traceparent(n)),
+      requests.every(({ fields }, n) => fields.traceparent === traceparent(n)),
       'every traceparent is the right one',
     );
     t.ok(
