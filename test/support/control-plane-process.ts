@@ -1,0 +1,46 @@
+/** `outrider control-plane` as a process, on the same REST port at every start. */
+import { fileURLToPath } from 'node:url';
+import { RunningProcess } from './processes.ts';
+import { waitFor } from './wait-for.ts';
+
+const PROGRAM = fileURLToPath(new URL('./resource-commands.ts', import.meta.url));
+
+/** Owned by the test. */
+export class ControlPlaneProcess implements AsyncDisposable {
+  readonly dataDir: string;
+  #process: RunningProcess | undefined;
+  #restPort = 0;
+
+  constructor(dataDir: string) {
+    this.dataDir = dataDir;
+  }
+
+  get restUrl(): string {
+    return `https://127.0.0.1:${this.#restPort}`;
+  }
+
+  /** Resolves when it says that it is ready. */
+  async start(): Promise<void> {
+    const flags = ['--data-dir', this.dataDir, '--rest', `127.0.0.1:${this.#restPort}`];
+    const rest = ['--channel', '127.0.0.1:0', '--metrics', '127.0.0.1:0'];
+    const child = new RunningProcess(process.execPath, [PROGRAM, 'control-plane', ...flags, ...rest]);
+    this.#process = child;
+    await waitFor('the control plane', () => {
+      const [, port] = /"rest_port":(\d+)/.exec(child.stdout) ?? [];
+      this.#restPort = Number(port ?? this.#restPort);
+      return port !== undefined;
+    }).catch((error: Error) => {
+      throw new Error(`${error.message}\n${child.output()}`);
+    });
+  }
+
+  /** `kill -9`, and until it is gone. */
+  async kill(): Promise<void> {
+    this.#process?.signal('SIGKILL');
+    await this.#process?.exited;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process?.[Symbol.asyncDispose]();
+  }
+}
