@@ -17,8 +17,12 @@ const when =
     holds(value) ? undefined : expected(path, what);
 
 const text = when(value => typeof value === 'string' && value.length <= 65_536, 'a text');
-const name = when(value => typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value), 'a DNS name');
-const flagless = (min: number, max: number, what: string): Check => when(value => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, what);
+const name = when(
+  value => typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value),
+  'a DNS name',
+);
+const flagless = (min: number, max: number, what: string): Check =>
+  when(value => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, what);
 const port = flagless(1, 65_535, 'a port, 1 to 65535');
 const durationMs = flagless(0, 2 ** 31 - 1, 'whole milliseconds, 0 or more');
 const count = flagless(0, 2 ** 31 - 1, 'a whole number, 0 or more');
@@ -26,13 +30,26 @@ const percent = flagless(0, 100, 'a whole number from 0 to 100');
 const weight = when(value => typeof value === 'number' && value >= 0 && value <= 1e6, 'a number from 0 to 1000000');
 const ratio = when(value => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1');
 const address = when(
-  value => typeof value === 'string' && /^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):[0-9]{1,5}$/.test(value) && Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535,
+  value =>
+    typeof value === 'string' &&
+    /^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):[0-9]{1,5}$/.test(value) &&
+    Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535,
   'host:port',
 );
-const spiffeId = when(value => typeof value === 'string' && /^spiffe:\/\/[a-z0-9._-]+\/\S+$/.test(value), 'a SPIFFE id, or null');
-const oneOf = (choices: readonly (string | number)[]): Check => when(value => choices.includes(value as string), `one of ${choices.join(', ')}`);
-const fieldName = when(value => typeof value === 'string' && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(value), 'a field name');
-const fieldValue = when(value => typeof value === 'string' && !/[\0\r\n]/.test(value) && value.length <= 8_192, 'a field value without line breaks');
+const spiffeId = when(
+  value => typeof value === 'string' && /^spiffe:\/\/[a-z0-9._-]+\/\S+$/.test(value),
+  'a SPIFFE id, or null',
+);
+const oneOf = (choices: readonly (string | number)[]): Check =>
+  when(value => choices.includes(value as string), `one of ${choices.join(', ')}`);
+const fieldName = when(
+  value => typeof value === 'string' && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,256}$/.test(value),
+  'a field name',
+);
+const fieldValue = when(
+  value => typeof value === 'string' && !/[\0\r\n]/.test(value) && value.length <= 8_192,
+  'a field value without line breaks',
+);
 const status = flagless(100, 599, 'an HTTP status');
 
 const orNull =
@@ -52,7 +69,8 @@ const listOf =
     return undefined;
   };
 
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const mapOf =
   (check: Check, key: RegExp): Check =>
@@ -91,9 +109,19 @@ const policy = shape({
   idleTimeoutMs: durationMs,
   circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
   outlierDetection: orNull(
-    shape({ consecutiveFailures: count, baseEjectionMs: durationMs, maxEjectionMs: durationMs, maxEjectionPercent: percent, panicThresholdPercent: percent }),
+    shape({
+      consecutiveFailures: count,
+      baseEjectionMs: durationMs,
+      maxEjectionMs: durationMs,
+      maxEjectionPercent: percent,
+      panicThresholdPercent: percent,
+    }),
   ),
-  retryBudget: shape({ ratio, minRetries: count, windowMs: flagless(100, 3_600_000, 'milliseconds from 100 to 3600000') }),
+  retryBudget: shape({
+    ratio,
+    minRetries: count,
+    windowMs: flagless(100, 3_600_000, 'milliseconds from 100 to 3600000'),
+  }),
 });
 
 /** A value, or a pattern that compiles. */
@@ -119,21 +147,42 @@ const both =
     first(value, path) ?? second(value, path);
 
 const valueMatch = both(shape({ name: fieldName }), pattern(oneOf(['Exact', 'RegularExpression'])));
-const match = shape({}, { path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])), method: fieldName, headers: listOf(valueMatch, 64), query: listOf(valueMatch, 64) });
+const match = shape(
+  {},
+  {
+    path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])),
+    method: fieldName,
+    headers: listOf(valueMatch, 64),
+    query: listOf(valueMatch, 64),
+  },
+);
 const nameValues = listOf(shape({ name: fieldName, value: fieldValue }), 64);
 const pathModifier = shape({ type: oneOf(['ReplaceFullPath', 'ReplacePrefixMatch']), value: fieldValue });
 const headerModifier = shape({ set: nameValues, add: nameValues, remove: listOf(fieldName, 64) });
 const FILTERS: Readonly<Record<string, Check>> = {
   RequestHeaderModifier: headerModifier,
   ResponseHeaderModifier: headerModifier,
-  RequestRedirect: shape({ statusCode: status }, { scheme: oneOf(['http', 'https']), hostname: fieldValue, port, path: pathModifier }),
+  RequestRedirect: shape(
+    { statusCode: status },
+    { scheme: oneOf(['http', 'https']), hostname: fieldValue, port, path: pathModifier },
+  ),
   URLRewrite: shape({}, { hostname: fieldValue, path: pathModifier }),
 };
 const filter: Check = (value, path) => {
-  const check = isObject(value) && typeof value.type === 'string' && Object.hasOwn(FILTERS, value.type) ? FILTERS[value.type] : undefined;
-  return check === undefined ? expected(`${path}.type`, `one of ${Object.keys(FILTERS).join(', ')}`) : check(value, path);
+  const check =
+    isObject(value) && typeof value.type === 'string' && Object.hasOwn(FILTERS, value.type)
+      ? FILTERS[value.type]
+      : undefined;
+  return check === undefined
+    ? expected(`${path}.type`, `one of ${Object.keys(FILTERS).join(', ')}`)
+    : check(value, path);
 };
-const retry = shape({ attempts: flagless(0, 100, 'a whole number from 0 to 100'), codes: listOf(status, 64), backoffMs: durationMs, on: listOf(text, 64) });
+const retry = shape({
+  attempts: flagless(0, 100, 'a whole number from 0 to 100'),
+  codes: listOf(status, 64),
+  backoffMs: durationMs,
+  on: listOf(text, 64),
+});
 const backend = shape({ service: orNull(name), port, weight, filters: listOf(filter, 64) });
 const route = shape({
   name: text,
@@ -148,9 +197,20 @@ const service = shape({
   name,
   namespace: name,
   addresses: listOf(text, 64),
-  ports: listOf(shape({ port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy }), 1_024),
+  ports: listOf(
+    shape({ port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy }),
+    1_024,
+  ),
   endpoints: listOf(
-    shape({ address, identity: orNull(spiffeId), ports: mapOf(port, /^[0-9]{1,5}$/), weight, workload: text, labels: mapOf(text, /^.{1,512}$/), locality: text }),
+    shape({
+      address,
+      identity: orNull(spiffeId),
+      ports: mapOf(port, /^[0-9]{1,5}$/),
+      weight,
+      workload: text,
+      labels: mapOf(text, /^.{1,512}$/),
+      locality: text,
+    }),
   ),
 });
 const snapshot = shape({
@@ -163,7 +223,8 @@ const snapshot = shape({
 });
 
 /** Undefined: the value is a snapshot whose references resolve; else the first thing that is wrong. Nothing of a bad snapshot is used. */
-export const validateSnapshot = (value: unknown): SnapshotProblem | undefined => snapshot(value, '') ?? referenceProblem(value as Snapshot);
+export const validateSnapshot = (value: unknown): SnapshotProblem | undefined =>
+  snapshot(value, '') ?? referenceProblem(value as Snapshot);
 
 /** Each service once, and each backend one of them. */
 const referenceProblem = (value: Snapshot): SnapshotProblem | undefined => {
@@ -178,7 +239,10 @@ const referenceProblem = (value: Snapshot): SnapshotProblem | undefined => {
       for (const [r, { backends }] of routes.entries()) {
         for (const [b, { service: target }] of backends.entries()) {
           if (target !== null && !known.has(target)) {
-            return { path: `services[${s}].ports[${p}].routes[${r}].backends[${b}].service`, reason: `must be a service of this snapshot, not "${target}"` };
+            return {
+              path: `services[${s}].ports[${p}].routes[${r}].backends[${b}].service`,
+              reason: `must be a service of this snapshot, not "${target}"`,
+            };
           }
         }
       }

@@ -1,5 +1,11 @@
 import { Command, CommanderError } from 'commander';
+import { registerApply } from './apply.ts';
+import { registerControlPlane } from './control-plane.ts';
+import { registerDelete } from './delete.ts';
+import { registerDescribe } from './describe.ts';
+import { registerGet } from './get.ts';
 import { registerSidecar } from './sidecar.ts';
+
 import { version } from './version.ts';
 
 /** The executable: exit codes are 0 done, 1 failed, 2 wrong usage. */
@@ -9,7 +15,15 @@ const program = new Command('outrider')
   .showHelpAfterError('(outrider --help says more)')
   .exitOverride();
 
-registerSidecar(program);
+for (const register of [
+  registerControlPlane,
+  registerSidecar,
+  registerApply,
+  registerGet,
+  registerDescribe,
+  registerDelete,
+])
+  register(program);
 
 try {
   await program.parseAsync();

@@ -9,7 +9,10 @@ const SETTINGS: readonly (readonly [flag: string, about: string])[] = [
   ['service-account', 'its service account (default: the service)'],
   ['app-ports', 'ports of the app: 8080, or http=8080,grpc=50051,thrift=9090'],
   ['app-address', 'where the app listens (default: 127.0.0.1)'],
-  ['control-plane', 'URLs, separated by commas; "none": the state folder is all there is (default: https://127.0.0.1:15012)'],
+  [
+    'control-plane',
+    'URLs, separated by commas; "none": the state folder is all there is (default: https://127.0.0.1:15012)',
+  ],
   ['token-file', 'bootstrap token'],
   ['ca-file', "PEM bundle that the control plane's certificate must chain to"],
   ['inbound', 'mTLS from other sidecars (default: [::]:15006)'],
@@ -33,9 +36,14 @@ export const registerSidecar = (program: Command): void => {
   const command = program
     .command('sidecar')
     .summary('the proxy beside an app')
-    .description('Runs the proxy beside an app. Every flag is also an environment variable: --app-ports is OUTRIDER_APP_PORTS; the flag wins.');
+    .description(
+      'Runs the proxy beside an app. Every flag is also an environment variable: --app-ports is OUTRIDER_APP_PORTS; the flag wins.',
+    );
   for (const [flag, about] of SETTINGS) command.option(`--${flag} <value>`, about);
-  command.addHelpText('after', '\nExample:\n  outrider sidecar --service web --app-ports http=8080 --upstreams payments=127.0.0.1:9101\n');
+  command.addHelpText(
+    'after',
+    '\nExample:\n  outrider sidecar --service web --app-ports http=8080 --upstreams payments=127.0.0.1:9101\n',
+  );
   command.action(async (options: Readonly<Record<string, string | undefined>>) => {
     const env = { ...process.env };
     for (const [flag] of SETTINGS) {
@@ -44,7 +52,8 @@ export const registerSidecar = (program: Command): void => {
     }
     const result = readConfig(env);
     if ('problems' in result) {
-      for (const { variable, reason } of result.problems) process.stderr.write(`outrider sidecar: ${variable} ${reason}\n`);
+      for (const { variable, reason } of result.problems)
+        process.stderr.write(`outrider sidecar: ${variable} ${reason}\n`);
       process.exitCode = 2;
       return;
     }

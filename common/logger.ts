@@ -1,4 +1,5 @@
 import pino, { type BaseLogger } from 'pino';
+import { fileSink, LogOutput } from './log-output.ts';
 
 /** From chatty to mute. `OUTRIDER_LOG_LEVEL`. */
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -24,31 +25,11 @@ export interface RootLogger extends Logger {
   readonly pino: BaseLogger;
 }
 
-/** Where lines go. What pino and the access log write to the same one stays whole lines. */
-export interface LogOutput {
-  /** Text that ends with a line end. False: more than its buffer holds is waiting, and `drain` comes when it has been written. */
-  write(text: string): boolean;
-  once(event: 'drain', listener: () => void): unknown;
-  /** Writes what waits, at once: for the end of the process. */
-  flushSync(): void;
-}
-
-/** Characters that may wait for a slow reader; what is beyond is lost. */
-const MAX_WAITING = 4_194_304;
-
-/**
- * A file descriptor, by default standard output, written in the background: a reader that is slow or gone holds up nothing. (Node's own
- * `process.stdout` waits for the reader of a pipe.)
- */
-export const openLogOutput = (fd = 1): LogOutput => {
-  const output = pino.destination({ fd, sync: false, maxLength: MAX_WAITING });
-  // The reader is gone. There is nowhere left to say so.
-  output.on('error', () => {});
-  return output;
-};
+/** Where the lines of a process go: by default to standard output. */
+export const openLogOutput = (fd = 1): LogOutput => new LogOutput(fileSink(fd));
 
 /** JSON lines, `{"level","time","message",…}`, by pino. */
-export const createLogger = (level: LogLevel, output: LogOutput): RootLogger => {
+export const createLogger = (level: LogLevel, output: Pick<LogOutput, 'write'>): RootLogger => {
   const root = pino(
     {
       level,

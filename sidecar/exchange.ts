@@ -1,14 +1,14 @@
 import type { Clock } from '../common/clock.ts';
-import { type Answer, answerTo } from './errors/respond-to-error.ts';
 import { type ProxyError, proxyError } from './errors/proxy-error.ts';
-import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
-import type { WindowAccount, Downstream, RequestSink, ResponseSink, Upstream } from './protocol/stream.ts';
-import { CONTINUE, type Pipeline } from './step.ts';
+import { type Answer, answerTo } from './errors/respond-to-error.ts';
 import type { Origin } from './origin.ts';
+import type { Plan } from './plan.ts';
+import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
+import type { Downstream, RequestSink, ResponseSink, Upstream, WindowAccount } from './protocol/stream.ts';
+import type { PlanBackend } from './route/outbound-plan.ts';
+import { CONTINUE, type Pipeline } from './step.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
 import type { Transport } from './upstream/transport.ts';
-import type { Plan } from './plan.ts';
-import type { PlanBackend } from './route/outbound-plan.ts';
 
 /** A request body up to this size is kept until the response begins, so that the request can be sent again. */
 export const REPLAY_BYTES = 65_536;
@@ -82,7 +82,14 @@ export class Exchange implements RequestSink, ResponseSink {
   /** The kept chunks are the whole request body so far. */
   private replayable = true;
 
-  constructor(context: ExchangeContext, origin: Origin, downstream: Downstream, head: RequestHead, volatile: FieldList, end: boolean) {
+  constructor(
+    context: ExchangeContext,
+    origin: Origin,
+    downstream: Downstream,
+    head: RequestHead,
+    volatile: FieldList,
+    end: boolean,
+  ) {
     this.context = context;
     this.origin = origin;
     this.downstream = downstream;
@@ -155,7 +162,8 @@ export class Exchange implements RequestSink, ResponseSink {
     if (this.done) return;
     this.done = true;
     this.dropKept();
-    if (this.upstream !== undefined && !(this.requestEnded && this.error === undefined)) this.upstream.reset(this.error ?? ABANDONED);
+    if (this.upstream !== undefined && !(this.requestEnded && this.error === undefined))
+      this.upstream.reset(this.error ?? ABANDONED);
     this.endSteps(0);
   }
 
@@ -251,7 +259,8 @@ export class Exchange implements RequestSink, ResponseSink {
     this.dropKept();
     this.status = head.status;
     if (head.mesh !== undefined) this.peerFlag = head.mesh.flag;
-    this.tunnel = (this.head.protocol !== '' && head.status === 101) || (this.head.method === 'CONNECT' && head.status === 200);
+    this.tunnel =
+      (this.head.protocol !== '' && head.status === 101) || (this.head.method === 'CONNECT' && head.status === 200);
     const out = this.plan?.responseHead(head) ?? head;
     if (end) this.grpcStatus = fieldValue(head.fields.list, 'grpc-status') ?? '';
     this.downstream.sendHead(out, volatile, end);

@@ -1,116 +1,140 @@
 import { validateSnapshot } from '../api/validate-snapshot.ts';
 import { systemClock } from '../common/clock.ts';
-import { createLogger, type LogLevel, openLogOutput } from '../common/logger.ts';
+import { createLogger, type Logger, type LogLevel, openLogOutput } from '../common/logger.ts';
 import { adminRoutes } from './admin/admin-routes.ts';
-import { type HttpServer, serveRoutes } from './admin/http-server.ts';
+import { serveRoutes } from './admin/http-server.ts';
 import { metricsRoutes } from './admin/metrics-routes.ts';
 import { Readiness } from './admin/readiness.ts';
 import { collectProxy, sidecarSources } from './admin/sidecar-sources.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
-import { SnapshotStore } from './discovery/snapshot-store.ts';
+import { type Discovery, startDiscovery } from './discovery/discovery.ts';
 import { StateFolder } from './discovery/state-folder.ts';
 import { CertificateStore } from './identity/certificate-store.ts';
+import { Lifecycle } from './lifecycle.ts';
 import { Proxy } from './proxy.ts';
 import { AccessLog } from './telemetry/access-log.ts';
 import { LineWriter } from './telemetry/line-writer.ts';
 import { Metrics } from './telemetry/metrics.ts';
 
-/** Runs a sidecar until it is told to stop (SIGTERM, SIGINT, `/quitquitquit`); resolves with the exit code. */
+/** Runs a sidecar until it is told to stop (SIGTERM, SIGINT, `/quitquitquit`); resolves with the exit code: 0, or 1 and the log says why. */
 export const runSidecar = async (config: SidecarConfig, version: string): Promise<number> => {
-  const clock = systemClock;
   const output = openLogOutput();
   const log = createLogger(config.logLevel as LogLevel, output);
-  const accessLines = new LineWriter(output);
-  let folder: StateFolder;
   try {
-    folder = new StateFolder(config.stateDir === '' ? undefined : config.stateDir);
+    await run(config, version, log, new LineWriter(output));
+    return 0;
   } catch (error) {
-    log.error((error as Error).message);
-    output.flushSync();
+    log.error(`The sidecar can't run: ${(error as Error).message}`);
     return 1;
+  } finally {
+    output.flushSync();
   }
-  const store = new SnapshotStore(folder, validateSnapshot, clock, log.pino);
-  const identities = new CertificateStore({ clock, stateDir: folder.path, onNotStored: sentence => log.error(sentence) });
-  const metrics = new Metrics({ clock, build: { version, nodeVersion: process.version } });
-  const accessLog = new AccessLog(config.accessLog, accessLines);
+};
+
+type RootLog = ReturnType<typeof createLogger>;
+
+/** Builds the owners in order, waits, and lets them go in reverse. */
+const run = async (config: SidecarConfig, version: string, log: RootLog, accessLines: LineWriter): Promise<void> => {
+  const clock = systemClock;
+  await using owners = new AsyncDisposableStack();
+  owners.defer(() => accessLines.flush());
+  const folder = owners.use(new StateFolder(config.stateDir === '' ? undefined : config.stateDir));
+  const identities = new CertificateStore({
+    clock,
+    stateDir: folder.path,
+    onNotStored: sentence => log.error(sentence),
+  });
+  const metrics = owners.use(new Metrics({ clock, build: { version, nodeVersion: process.version } }));
   metrics.onCollect('outrider_access_log_dropped_total', () => [{ labels: {}, value: accessLines.dropped }]);
   const readiness = new Readiness();
-  readiness.require('config', 'There is no configuration yet.');
-  readiness.require('identity', 'There is no certificate yet.');
-
-  const loadState = (): void => {
-    if (store.load()) readiness.meet('config');
-    const refusal = identities.load();
-    if (refusal === undefined) readiness.meet('identity');
-    else log.error('The identity in the state folder is not used.', { reason: refusal.reason, sentence: refusal.sentence });
-  };
-  loadState();
-  store.followFile();
-
-  const proxy = new Proxy({ config, version, snapshots: store.snapshots, identities, metrics, accessLog, log, clock, random: Math.random });
-  collectProxy(metrics, proxy, identities);
-  store.snapshots.subscribe(() => readiness.meet('config'));
-
-  let state: 'starting' | 'ready' | 'draining' = 'starting';
-  let stopped: (code: number) => void = () => {};
-  const whenStopped = new Promise<number>(resolve => {
-    stopped = resolve;
+  let proxy: Proxy | undefined;
+  const discovery = owners.use(
+    startDiscovery({
+      ...config,
+      folder,
+      validate: validateSnapshot,
+      certificates: identities,
+      description: {
+        release: version,
+        service: config.service,
+        ports: config.appPorts,
+        labels: config.labels,
+        locality: config.locality,
+        advertise: localAddress => advertised(config, proxy, localAddress),
+        health: () => ({ ready: readiness.state().ready, health: lifecycle.draining ? 'Draining' : 'Healthy' }),
+      },
+      upstreams: config.upstreams.map(upstream => upstream.service),
+      inUse: service => proxy?.routing.clusters.inUse(service) ?? true,
+      clock,
+      random: Math.random,
+      log: log.pino,
+    }),
+  );
+  proxy = new Proxy({
+    config,
+    version,
+    discovery,
+    identities,
+    metrics,
+    accessLog: new AccessLog(config.accessLog, accessLines),
+    log,
+    clock,
+    random: Math.random,
   });
-  const drain = async (): Promise<void> => {
-    if (state === 'draining') return;
-    state = 'draining';
-    readiness.require('drain', 'The sidecar is draining.');
-    log.info('Draining.', { timeout_ms: config.drainMs });
-    await proxy.drain(config.drainMs);
+  const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, log });
+  owners.defer(() => proxy.close());
+  collectProxy(metrics, proxy, identities);
+  metrics.onCollect('outrider_config_age_seconds', () => {
+    const { configAgeMs } = discovery.status();
+    return configAgeMs === undefined ? [] : [{ labels: {}, value: configAgeMs / 1_000 }];
+  });
+  followReadiness(readiness, discovery, identities);
+  followSignals(lifecycle, discovery);
+
+  await proxy.listen();
+  const sources = sidecarSources({ config, version, proxy, metrics, discovery, identities, readiness, lifecycle, log });
+  const admin = owners.use(await serveRoutes(config.admin, adminRoutes(sources), log));
+  const metricsServer = owners.use(
+    await serveRoutes(
+      config.metrics,
+      metricsRoutes(metrics, () => readiness.state()),
+      log,
+    ),
+  );
+  announce(log, config, proxy, formatAddress(admin), formatAddress(metricsServer));
+  await lifecycle.stopped;
+};
+
+/** What peers dial: as configured, else our inbound port at its own address, or at the one that the control plane sees us by. */
+const advertised = (config: SidecarConfig, proxy: Proxy | undefined, localAddress: string): string => {
+  if (config.advertise !== undefined) return formatAddress(config.advertise);
+  const port = proxy?.listeners.find(listener => listener.name === 'inbound')?.address.port ?? config.inbound.port;
+  const { host } = config.inbound;
+  return formatAddress({ host: host === '::' || host === '0.0.0.0' ? localAddress : host, port });
+};
+
+const followReadiness = (readiness: Readiness, discovery: Discovery, identities: CertificateStore): void => {
+  const check = (): void => {
+    const before = readiness.state().ready;
+    if (discovery.snapshots.value.configVersion === '') readiness.require('config', 'There is no configuration yet.');
+    else readiness.meet('config');
+    if (identities.current === undefined) readiness.require('identity', 'There is no certificate yet.');
+    else readiness.meet('identity');
+    if (readiness.state().ready !== before) discovery.report();
   };
-  const quit = (): void => {
-    drain().then(
-      () => stopped(0),
-      error => {
-        log.error('Draining failed.', { error });
-        stopped(1);
-      },
-    );
-  };
-  const servers: HttpServer[] = [];
-  const signals = ['SIGTERM', 'SIGINT'] as const;
-  for (const signal of signals) process.on(signal, quit);
-  process.on('SIGHUP', loadState);
-  let code: number;
-  try {
-    await proxy.listen();
-    const sources = sidecarSources({
-      config,
-      version,
-      proxy,
-      metrics,
-      snapshots: store.snapshots,
-      identities,
-      readiness,
-      state: () => state,
-      controlPlane: () => '',
-      drain: () => void drain(),
-      quit,
-      setLogLevel: level => {
-        log.level = level;
-      },
-    });
-    servers.push(await serveRoutes(config.admin, adminRoutes(sources), log));
-    servers.push(await serveRoutes(config.metrics, metricsRoutes(metrics, () => readiness.state()), log));
-    const [admin, metricsServer] = servers.map(server => formatAddress(server));
-    state = 'ready';
-    const listeners = Object.fromEntries(proxy.listeners.map(listener => [listener.name, formatAddress(listener.address)]));
-    log.info('The sidecar is up.', { service: config.service, admin, metrics: metricsServer, listeners });
-    code = await whenStopped;
-  } catch (error) {
-    log.error(`The sidecar can't start: ${(error as Error).message}`);
-    code = 1;
-  }
-  for (const server of servers.reverse()) await server[Symbol.asyncDispose]();
-  await metrics[Symbol.asyncDispose]();
-  await store[Symbol.asyncDispose]();
-  folder[Symbol.dispose]();
-  accessLines.flush();
-  output.flushSync();
-  return code;
+  check();
+  discovery.snapshots.subscribe(check);
+  identities.onChange(check);
+};
+
+const followSignals = (lifecycle: Lifecycle, discovery: Discovery): void => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => lifecycle.quit());
+  process.on('SIGHUP', () => discovery.reload());
+};
+
+const announce = (log: Logger, config: SidecarConfig, proxy: Proxy, admin: string, metrics: string): void => {
+  const listeners = Object.fromEntries(
+    proxy.listeners.map(listener => [listener.name, formatAddress(listener.address)]),
+  );
+  log.info('The sidecar is up.', { service: config.service, namespace: config.namespace, admin, metrics, listeners });
 };

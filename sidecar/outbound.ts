@@ -1,11 +1,13 @@
 import type { Clock } from '../common/clock.ts';
 import type { Random } from '../common/random.ts';
 import type { BufferBudget } from './buffer-budget.ts';
+import type { Discovery } from './discovery/discovery.ts';
 import type { Exchange } from './exchange.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
 import { limitRequests } from './resilience/limit-requests.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
+import { findService } from './route/find-service.ts';
 import type { PlanMaker } from './route/make-outbound-plan.ts';
 import { routeRequest } from './route/route-request.ts';
 import { Pipeline } from './step.ts';
@@ -16,6 +18,7 @@ import { pickEndpoint } from './upstream/pick-endpoint.ts';
 /** What the steps of an exchange that leaves the app are given. */
 export interface OutboundOwners {
   readonly recording: Recording;
+  readonly discovery: Discovery;
   readonly plans: PlanMaker;
   readonly budget: BufferBudget;
   readonly clock: Clock;
@@ -31,6 +34,7 @@ export const outbound = (o: OutboundOwners): Pipeline =>
   new Pipeline(
     [
       recordExchange(o.recording), // first in, last out: sees every answer, ours or theirs
+      findService(o.discovery, o.plans.routing, o.clock), // the first request to a name waits for the control plane's answer
       routeRequest(o.plans, o.random), // before what depends on the destination; answers NO_ROUTE and redirects
       shedLoad(o.budget), // behind routing, so that what is refused is counted for its destination
       limitRequests(), // above retry: an exchange counts once, however often it is tried

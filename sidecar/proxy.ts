@@ -3,11 +3,10 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
-import type { Watch } from '../common/watch.ts';
-import type { Snapshot } from '../api/snapshot.ts';
 import { AppTransports } from './app/app-transports.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
+import type { Discovery } from './discovery/discovery.ts';
 import type { ExchangeContext } from './exchange.ts';
 import type { IdentityView } from './identity/certificate-store.ts';
 import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-mtls.ts';
@@ -34,7 +33,7 @@ const MAX_HANDSHAKES = 1_000;
 export interface ProxyOptions {
   readonly config: SidecarConfig;
   readonly version: string;
-  readonly snapshots: Watch<Snapshot>;
+  readonly discovery: Discovery;
   readonly identities: IdentityView;
   readonly metrics: Metrics;
   readonly accessLog: AccessLog;
@@ -50,7 +49,10 @@ export interface ProxyOptions {
 export class Proxy {
   readonly routing: Routing;
   readonly budget = new BufferBudget();
-  readonly inFlight: { readonly outbound: InFlight; readonly inbound: InFlight } = { outbound: { count: 0 }, inbound: { count: 0 } };
+  readonly inFlight: { readonly outbound: InFlight; readonly inbound: InFlight } = {
+    outbound: { count: 0 },
+    inbound: { count: 0 },
+  };
   readonly fromApp = new Connections();
   readonly fromPeers = new Connections();
   readonly endpoints: EndpointTransports;
@@ -63,7 +65,8 @@ export class Proxy {
 
   constructor(options: ProxyOptions) {
     this.options = options;
-    const { config, clock, random, identities, metrics, log, snapshots } = options;
+    const { config, clock, random, identities, metrics, log, discovery } = options;
+    const { snapshots } = discovery;
     const { budget } = this;
     const blocks = new BlockPool();
     const hello = formatPeerHello({
@@ -77,22 +80,35 @@ export class Proxy {
     const parts: TransportParts = { account: budget, blocks, clock, random, heads: new Http1ResponseHeads() };
     this.endpoints = new EndpointTransports({ parts, store: identities, hello });
     this.app = new AppTransports(parts, config.appAddress);
-    this.routing = new Routing(snapshots.value, config.namespace, new Clusters(clock, random, endpoint => this.endpoints.drain(endpoint)));
+    this.routing = new Routing(
+      snapshots.value,
+      config.namespace,
+      new Clusters(clock, random, endpoint => this.endpoints.drain(endpoint)),
+    );
     this.unsubscribe = snapshots.subscribe(snapshot => this.routing.apply(snapshot));
 
     const principal = (): string => identities.current?.id.uri ?? '';
     const onProtocolError = (direction: string) => (error: { readonly detail: string; readonly cause: string }) =>
-      log.debug('A connection broke the rules of its protocol.', { direction, detail: error.detail, cause: error.cause });
+      log.debug('A connection broke the rules of its protocol.', {
+        direction,
+        detail: error.detail,
+        cause: error.cause,
+      });
 
     const outboundContext: ExchangeContext = {
       clock,
       account: budget,
       pipeline: outbound({
         recording: this.recording('outbound'),
+        discovery,
         plans: {
           routing: this.routing,
           metrics,
-          source: () => ({ source_service: config.service, source_namespace: config.namespace, source_principal: principal() }),
+          source: () => ({
+            source_service: config.service,
+            source_namespace: config.namespace,
+            source_principal: principal(),
+          }),
         },
         budget,
         clock,
@@ -101,7 +117,14 @@ export class Proxy {
           const labels = exchange.plan?.countersFor(exchange).labels;
           if (labels === undefined) return;
           const { source_service, source_namespace, destination_service, destination_namespace, route } = labels;
-          metrics.retried({ source_service, source_namespace, destination_service, destination_namespace, route, reason });
+          metrics.retried({
+            source_service,
+            source_namespace,
+            destination_service,
+            destination_namespace,
+            route,
+            reason,
+          });
         },
         destination: this.endpoints.destination,
       }),
@@ -111,6 +134,10 @@ export class Proxy {
       connections: this.fromApp,
       blocks,
       clock,
+      whenFound: (target, done) => {
+        if (discovery.lookup(target) !== 'unknown') done();
+        else discovery.wait(target, done);
+      },
       isRawTcp: target => {
         const protocol = this.routing.table.find(target)?.port.protocol;
         return protocol === 'tcp' || protocol === 'thrift';
@@ -137,7 +164,14 @@ export class Proxy {
         onRetry: () => {},
       }),
     };
-    const linkOptions = { exchange: inboundContext, connections: this.fromPeers, blocks, clock, hello, onProtocolError: onProtocolError('inbound') };
+    const linkOptions = {
+      exchange: inboundContext,
+      connections: this.fromPeers,
+      blocks,
+      clock,
+      hello,
+      onProtocolError: onProtocolError('inbound'),
+    };
     this.terminator = createMtlsTerminator({
       store: identities,
       clock,
@@ -145,7 +179,8 @@ export class Proxy {
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       maxHandshakes: MAX_HANDSHAKES,
       onConnection: (socket, peer, alpn) => acceptPeer(linkOptions, socket, peer, alpn),
-      onRefused: (reason, remoteAddress) => log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress }),
+      onRefused: (reason, remoteAddress) =>
+        log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress }),
     });
   }
 
@@ -166,11 +201,17 @@ export class Proxy {
     }
   }
 
-  private async open(name: string, address: { readonly host: string; readonly port: number }, accept: (socket: Socket) => void): Promise<void> {
+  private async open(
+    name: string,
+    address: { readonly host: string; readonly port: number },
+    accept: (socket: Socket) => void,
+  ): Promise<void> {
     try {
       this.listeners.push(await Listener.open(name, address, accept));
     } catch (cause) {
-      throw new Error(`the ${name} listener can't listen on ${formatAddress(address)}: ${(cause as Error).message}`, { cause });
+      throw new Error(`the ${name} listener can't listen on ${formatAddress(address)}: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
 
@@ -180,17 +221,21 @@ export class Proxy {
   async drain(timeoutMs: number): Promise<void> {
     const { clock } = this.options;
     const endAtMs = clock.nowMs() + timeoutMs;
-    const byName = (name: string): Listener[] => this.listeners.filter(listener => (listener.name === 'inbound') === (name === 'inbound'));
+    const byName = (name: string): Listener[] =>
+      this.listeners.filter(listener => (listener.name === 'inbound') === (name === 'inbound'));
     const closed = byName('inbound').map(listener => listener[Symbol.asyncDispose]());
     await this.fromPeers.drain(timeoutMs, clock);
     closed.push(...byName('outbound').map(listener => listener[Symbol.asyncDispose]()));
     await this.fromApp.drain(Math.max(0, endAtMs - clock.nowMs()), clock);
     await Promise.all(closed);
-    this.close();
   }
 
-  private close(): void {
+  /** Ends everything now. */
+  close(): void {
     this.unsubscribe();
+    this.fromPeers.close();
+    this.fromApp.close();
+    for (const listener of this.listeners) void listener[Symbol.asyncDispose]();
     this.terminator.close();
     this.endpoints.close();
     this.app.close();

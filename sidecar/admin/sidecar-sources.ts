@@ -1,8 +1,8 @@
-import type { LogLevel } from '../../common/logger.ts';
-import type { Snapshot } from '../../api/snapshot.ts';
-import type { Watch } from '../../common/watch.ts';
+import type { RootLogger } from '../../common/logger.ts';
 import { formatAddress, type SidecarConfig } from '../config.ts';
+import type { Discovery } from '../discovery/discovery.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
+import type { Lifecycle } from '../lifecycle.ts';
 import type { Proxy } from '../proxy.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Readiness } from './readiness.ts';
@@ -13,14 +13,11 @@ export interface SidecarSourcesOptions {
   readonly version: string;
   readonly proxy: Proxy;
   readonly metrics: Metrics;
-  readonly snapshots: Watch<Snapshot>;
+  readonly discovery: Discovery;
   readonly identities: IdentityView;
   readonly readiness: Readiness;
-  readonly state: () => 'starting' | 'ready' | 'draining';
-  readonly controlPlane: () => string;
-  readonly drain: () => void;
-  readonly quit: () => void;
-  readonly setLogLevel: (level: LogLevel) => void;
+  readonly lifecycle: Lifecycle;
+  readonly log: RootLogger;
 }
 
 /** What the admin server shows of this sidecar. */
@@ -30,29 +27,39 @@ export const sidecarSources = (o: SidecarSourcesOptions): AdminSources => ({
     version: o.version,
     node_version: process.version,
     pid: process.pid,
-    state: o.state(),
+    state: o.lifecycle.draining ? 'draining' : o.readiness.state().ready ? 'ready' : 'starting',
     uptime_seconds: Math.floor(process.uptime()),
     service: o.config.service,
     namespace: o.config.namespace,
     identity: o.identities.current?.id.uri ?? '',
-    control_plane: o.controlPlane(),
-    config_version: o.snapshots.value.configVersion,
-    endpoint_version: o.snapshots.value.endpointVersion,
+    control_plane: o.discovery.status().controlPlane,
+    config_version: o.discovery.snapshots.value.configVersion,
+    endpoint_version: o.discovery.snapshots.value.endpointVersion,
     workers: 1,
   }),
-  configDump: () => ({ config: o.config, snapshot: o.snapshots.value }),
+  configDump: () => ({ config: o.config, snapshot: o.discovery.snapshots.value }),
   clusters: () => clusterRows(o.proxy),
   certs: () => {
     const identity = o.identities.current;
     if (identity === undefined) return [];
     const day = (ms: number): string => new Date(ms).toISOString();
-    return [{ certificate: 'workload', id: identity.id.uri, not_before: day(identity.notBeforeMs), not_after: day(identity.notAfterMs) }];
+    return [
+      {
+        certificate: 'workload',
+        id: identity.id.uri,
+        not_before: day(identity.notBeforeMs),
+        not_after: day(identity.notAfterMs),
+      },
+    ];
   },
-  listeners: () => o.proxy.listeners.map(listener => ({ name: listener.name, address: formatAddress(listener.address) })),
+  listeners: () =>
+    o.proxy.listeners.map(listener => ({ name: listener.name, address: formatAddress(listener.address) })),
   stats: () => o.metrics.expose('text'),
-  drain: o.drain,
-  quit: o.quit,
-  setLogLevel: o.setLogLevel,
+  drain: () => o.lifecycle.drain(),
+  quit: () => o.lifecycle.quit(),
+  setLogLevel: level => {
+    o.log.level = level;
+  },
 });
 
 const clusterRows = (proxy: Proxy): Row[] => {
@@ -78,7 +85,10 @@ const clusterRows = (proxy: Proxy): Row[] => {
 export const collectProxy = (metrics: Metrics, proxy: Proxy, identities: IdentityView): void => {
   metrics.onCollect('outrider_buffered_bytes', () => [{ labels: {}, value: proxy.budget.buffered }]);
   metrics.onCollect('outrider_active_requests', () =>
-    (['outbound', 'inbound'] as const).map(direction => ({ labels: { direction }, value: proxy.inFlight[direction].count })),
+    (['outbound', 'inbound'] as const).map(direction => ({
+      labels: { direction },
+      value: proxy.inFlight[direction].count,
+    })),
   );
   metrics.onCollect('outrider_open_connections', () => [
     { labels: { kind: 'from_app' }, value: proxy.fromApp.size },

@@ -58,10 +58,22 @@ const makePlan = (admission: Admission, head: RequestHead, origin: LinkOrigin) =
   const wanted = head.link?.port ?? 0;
   const port = wanted === 0 ? appPorts[0] : appPorts.find(candidate => candidate.port === wanted);
   if (port === undefined) return UNDECLARED_PORT;
-  const appHead = new RequestHead(head.method, head.scheme, head.authority, head.path, appFields(head.fields, origin, self), head.protocol);
+  const appHead = new RequestHead(
+    head.method,
+    head.scheme,
+    head.authority,
+    head.path,
+    appFields(head.fields, origin, self),
+    head.protocol,
+  );
   const transport = transports.get(port.port, kindFor(head, port));
   const route = head.link?.route ?? '';
-  return new InboundPlan(transport, appHead, route, new HeadCounters(admission.metrics, labelsOf(admission, head, origin, route, port)));
+  return new InboundPlan(
+    transport,
+    appHead,
+    route,
+    new HeadCounters(admission.metrics, labelsOf(admission, head, origin, route, port)),
+  );
 };
 
 const kindFor = (head: RequestHead, port: AppPort): TransportKind => {
@@ -75,13 +87,22 @@ const appFields = (fields: Fields, origin: LinkOrigin, self: Self): Fields => {
   if (known === undefined) {
     const { id, fingerprintSha256 } = origin.peer;
     const certificate = `By=${self.principal()};Hash=${fingerprintSha256};URI=${id}`;
-    known = new Fields([...fields.list, 'x-forwarded-client-cert', certificate, 'x-outrider-peer', id], fields.http1Shape);
+    known = new Fields(
+      [...fields.list, 'x-forwarded-client-cert', certificate, 'x-outrider-peer', id],
+      fields.http1Shape,
+    );
     origin.appFields.set(fields, known);
   }
   return known;
 };
 
-const labelsOf = (admission: Admission, head: RequestHead, origin: LinkOrigin, route: string, port: AppPort): HeadLabels => ({
+const labelsOf = (
+  admission: Admission,
+  head: RequestHead,
+  origin: LinkOrigin,
+  route: string,
+  port: AppPort,
+): HeadLabels => ({
   reporter: 'destination',
   source_service: origin.caller.service,
   source_namespace: origin.caller.namespace,

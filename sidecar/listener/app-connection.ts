@@ -3,18 +3,18 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 import { detectProtocol } from '../detect/detect-protocol.ts';
-import { answerTo } from '../errors/respond-to-error.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
+import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin } from '../origin.ts';
 import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
-import { NO_SERVICE } from '../route/outbound-plan.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream, OnRequest } from '../protocol/stream.ts';
 import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
+import { NO_SERVICE } from '../route/outbound-plan.ts';
 import type { Connections, ServerConnection } from './connections.ts';
 
 /** Streams that one app connection may have open. */
@@ -25,6 +25,8 @@ export interface AppConnectionOptions {
   readonly connections: Connections;
   readonly blocks: BlockPool;
   readonly clock: Clock;
+  /** Calls back, perhaps at once, when it is known what is behind a name, or will not be. */
+  readonly whenFound: (target: string, done: () => void) => void;
   /** True when the service behind `target` is raw TCP: nothing is read into the bytes. */
   readonly isRawTcp: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one is refused. */
@@ -56,7 +58,24 @@ export class AppConnections {
   /** Takes an accepted connection of a listener. */
   accept(socket: net.Socket, state: AppListenerState): void {
     const { target } = state.origin;
-    if (target !== undefined && this.options.isRawTcp(target)) return this.serveTcp(socket, state, target);
+    if (target === undefined) return this.serveHttp(socket, state);
+    this.whenFound(socket, target, () => {
+      if (this.options.isRawTcp(target)) this.serveTcp(socket, state, target);
+      else this.serveHttp(socket, state);
+    });
+  }
+
+  /** A connection whose target is not known yet waits unread; one that ends meanwhile is forgotten. */
+  private whenFound(socket: net.Socket, target: string, done: () => void): void {
+    const ignore = (): void => {};
+    socket.on('error', ignore);
+    this.options.whenFound(target, () => {
+      socket.off('error', ignore);
+      if (!socket.destroyed) done();
+    });
+  }
+
+  private serveHttp(socket: net.Socket, state: AppListenerState): void {
     const waiting: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
     this.options.connections.add(waiting);
     detectProtocol(
@@ -106,14 +125,16 @@ export class AppConnections {
 
   /** CONNECT from a client that takes us for its HTTP proxy: the protocol inside is looked at, the target stays. */
   private openTunnel(socket: net.Socket, authority: string, leftover: Buffer): void {
-    if (!this.options.isKnown(authority)) {
-      socket.on('error', () => {});
-      socket.end(refusedTunnel(authority));
-      return;
-    }
-    socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-    if (leftover.length > 0) socket.unshift(leftover);
-    this.accept(socket, appListenerState(authority));
+    this.whenFound(socket, authority, () => {
+      if (!this.options.isKnown(authority)) {
+        socket.on('error', () => {});
+        socket.end(refusedTunnel(authority));
+        return;
+      }
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
+      if (leftover.length > 0) socket.unshift(leftover);
+      this.accept(socket, appListenerState(authority));
+    });
   }
 
   private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
@@ -145,7 +166,9 @@ export class AppConnections {
     const { connections, exchange } = this.options;
     const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
     connections.add(handle);
-    new TcpServerConnection(socket, tcpRequestHead(target), exchange.account, this.onRequest(state), () => connections.remove(handle));
+    new TcpServerConnection(socket, tcpRequestHead(target), exchange.account, this.onRequest(state), () =>
+      connections.remove(handle),
+    );
   }
 }
 

@@ -40,6 +40,11 @@ export class Connections {
         resolve();
       };
     });
+    this.close();
+  }
+
+  /** Ends every connection now. */
+  close(): void {
     for (const connection of [...this.open]) connection.close();
   }
 }

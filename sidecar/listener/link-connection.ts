@@ -1,7 +1,7 @@
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
-import { answerTo } from '../errors/respond-to-error.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
+import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { PeerIdentity } from '../identity/peer-identity.ts';
 import { linkOrigin } from '../origin.ts';
@@ -9,8 +9,8 @@ import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream } from '../protocol/stream.ts';
-import { parsePeerHello } from './peer-hello.ts';
 import type { Connections } from './connections.ts';
+import { parsePeerHello } from './peer-hello.ts';
 
 /** Streams that one peer may have open on a connection. */
 const MAX_CONCURRENT_STREAMS = 2_048;
@@ -26,7 +26,12 @@ export interface LinkConnectionOptions {
 }
 
 /** A peer whose certificate was verified: its streams become exchanges. `alpn`: `outrider/1`, or `h2` from a client that is no sidecar. */
-export const acceptPeer = (options: LinkConnectionOptions, socket: TLSSocket, peer: PeerIdentity, alpn: string): void => {
+export const acceptPeer = (
+  options: LinkConnectionOptions,
+  socket: TLSSocket,
+  peer: PeerIdentity,
+  alpn: string,
+): void => {
   const { connections, exchange: context, onProtocolError } = options;
   const link = alpn === 'outrider/1';
   const origin = linkOrigin(peer);

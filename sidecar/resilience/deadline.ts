@@ -15,7 +15,7 @@ export const parseGrpcTimeout = (value: string): number | undefined => {
 };
 
 /** The time that the caller leaves, by `outrider-timeout-ms` (from a sidecar) or `grpc-timeout`; infinity: it does not say. */
-const callerTimeoutMs = (exchange: Exchange): number => {
+export const callerTimeoutMs = (exchange: Exchange): number => {
   const { volatile } = exchange;
   if (volatile.length === 0) return Number.POSITIVE_INFINITY;
   const left = fieldValue(volatile, 'outrider-timeout-ms');
@@ -32,7 +32,10 @@ export const enforceDeadline = (clock: Clock): Step => {
   const timers = new WeakMap<Exchange, Timer>();
   return {
     begin: exchange => {
-      const timeoutMs = Math.min(callerTimeoutMs(exchange), exchange.plan?.requestTimeoutMs ?? Number.POSITIVE_INFINITY);
+      const timeoutMs = Math.min(
+        callerTimeoutMs(exchange),
+        exchange.plan?.requestTimeoutMs ?? Number.POSITIVE_INFINITY,
+      );
       if (timeoutMs === Number.POSITIVE_INFINITY) return CONTINUE;
       exchange.deadlineMs = exchange.startedAtMs + timeoutMs;
       const leftMs = exchange.deadlineMs - clock.nowMs();
@@ -40,7 +43,10 @@ export const enforceDeadline = (clock: Clock): Step => {
         exchange.fail(EXPIRED);
         return STOP;
       }
-      timers.set(exchange, clock.setTimer(leftMs, () => exchange.fail(EXPIRED)));
+      timers.set(
+        exchange,
+        clock.setTimer(leftMs, () => exchange.fail(EXPIRED)),
+      );
       return CONTINUE;
     },
     end: exchange => {

@@ -26,7 +26,12 @@ export interface RetryRules {
 }
 
 /** Why this attempt should be repeated, in Envoy's words; '' when it should not. `attempt` counts from 1. Pure. */
-export const retryReason = (request: RequestHead, result: AttemptResult, attempt: number, rules: RetryRules): string => {
+export const retryReason = (
+  request: RequestHead,
+  result: AttemptResult,
+  attempt: number,
+  rules: RetryRules,
+): string => {
   if (attempt > (rules.retry?.attempts ?? DEFAULT_RETRIES)) return '';
   const { error, head } = result;
   if (error !== undefined) {

@@ -11,7 +11,11 @@ const MAX_BACKOFF_FACTOR = 10;
  * Repeats an attempt that provably was not processed, or that the policy allows to repeat, while the budget lasts. The first
  * repetition of something that was not sent goes out at once, to another instance; the others after a pause with full jitter.
  */
-export const retry = (clock: Clock, random: Random, onRetry: (exchange: Exchange, reason: string) => void): AttemptBoundary => ({
+export const retry = (
+  clock: Clock,
+  random: Random,
+  onRetry: (exchange: Exchange, reason: string) => void,
+): AttemptBoundary => ({
   begin: exchange => {
     exchange.attempt = 1;
     exchange.plan?.retryBudget?.deposit();

@@ -1,9 +1,9 @@
 import type { RequestHead } from '../protocol/head.ts';
+import { HeadCounters } from '../telemetry/head-counters.ts';
 import type { HeadLabels } from '../telemetry/labels.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { HeadCounters } from '../telemetry/head-counters.ts';
 import type { Cluster } from '../upstream/cluster.ts';
-import { matchRule, type Matched } from './match-route.ts';
+import { type Matched, matchRule } from './match-route.ts';
 import { NO_BACKEND, NO_RULE, NO_SERVICE, OutboundPlan, PlanBackend } from './outbound-plan.ts';
 import { redirectOf, rewriteRequest } from './rewrite.ts';
 import type { ServicePort } from './route-table.ts';
@@ -25,16 +25,27 @@ export interface PlanMaker {
 }
 
 /** The plan for a head, and whether it holds for every request with this head. */
-export const makeOutboundPlan = (maker: PlanMaker, head: RequestHead, volatile: readonly string[], target: string): { plan: OutboundPlan; stable: boolean } => {
+export const makeOutboundPlan = (
+  maker: PlanMaker,
+  head: RequestHead,
+  volatile: readonly string[],
+  target: string,
+): { plan: OutboundPlan; stable: boolean } => {
   const { routing } = maker;
   const servicePort = routing.table.find(target);
-  if (servicePort === undefined) return { plan: emptyPlan(maker, head, NO_SERVICE), stable: true };
+  if (servicePort === undefined) return { plan: emptyPlan(maker, head, NO_SERVICE), stable: false }; // asked again the next time
   const matched = matchRule(servicePort.rules, head, volatile);
-  if (matched === undefined && servicePort.rules.length > 0) return { plan: emptyPlan(maker, head, NO_RULE, servicePort), stable: false };
+  if (matched === undefined && servicePort.rules.length > 0)
+    return { plan: emptyPlan(maker, head, NO_RULE, servicePort), stable: false };
   return { plan: fullPlan(maker, head, servicePort, matched), stable: matched?.stable ?? true };
 };
 
-const emptyPlan = (maker: PlanMaker, head: RequestHead, error: typeof NO_SERVICE, servicePort?: ServicePort): OutboundPlan =>
+const emptyPlan = (
+  maker: PlanMaker,
+  head: RequestHead,
+  error: typeof NO_SERVICE,
+  servicePort?: ServicePort,
+): OutboundPlan =>
   new OutboundPlan({
     table: maker.routing.table,
     rule: undefined,
@@ -46,7 +57,12 @@ const emptyPlan = (maker: PlanMaker, head: RequestHead, error: typeof NO_SERVICE
     unrouted: counters(maker, head, servicePort?.service, '', ''),
   });
 
-const fullPlan = (maker: PlanMaker, head: RequestHead, servicePort: ServicePort, matched: Matched | undefined): OutboundPlan => {
+const fullPlan = (
+  maker: PlanMaker,
+  head: RequestHead,
+  servicePort: ServicePort,
+  matched: Matched | undefined,
+): OutboundPlan => {
   const { clusters, table } = maker.routing;
   const own = clusters.get(servicePort.key);
   const rule = matched?.rule;
@@ -55,12 +71,22 @@ const fullPlan = (maker: PlanMaker, head: RequestHead, servicePort: ServicePort,
   const prefix = matched?.prefix ?? '';
   const rewritten = rewriteRequest(head, filters, prefix);
   const backendTo = (cluster: Cluster | undefined, weight: number, to: RequestHead): PlanBackend =>
-    new PlanBackend(cluster, weight, to, route, counters(maker, head, cluster ?? servicePort.service, route, cluster?.protocol ?? ''));
+    new PlanBackend(
+      cluster,
+      weight,
+      to,
+      route,
+      counters(maker, head, cluster ?? servicePort.service, route, cluster?.protocol ?? ''),
+    );
   const backends =
     rule === undefined
       ? [backendTo(own, 1, rewritten)]
       : rule.backends.map(({ clusterKey, view }) =>
-          backendTo(clusterKey === undefined ? undefined : clusters.get(clusterKey), view.weight, rewriteRequest(rewritten, view.filters, prefix)),
+          backendTo(
+            clusterKey === undefined ? undefined : clusters.get(clusterKey),
+            view.weight,
+            rewriteRequest(rewritten, view.filters, prefix),
+          ),
         );
   const redirect = redirectOf(head, filters, prefix);
   const timeoutMs = rule?.view.requestTimeoutMs ?? servicePort.port.policy.requestTimeoutMs;

@@ -2,19 +2,22 @@ import type { MatchView, ValueMatchView } from '../../api/snapshot.ts';
 import { type FieldList, type RequestHead, VOLATILE } from '../protocol/head.ts';
 import type { Rule } from './route-table.ts';
 
-/** One match of a rule, compiled: true when every part of it holds. */
+type Part = (head: RequestHead, volatile: FieldList) => boolean;
+
+/** One match of a rule, compiled. Both lists must hold entirely. */
 export interface Match {
-  readonly holds: (head: RequestHead, volatile: FieldList) => boolean;
+  /** What depends on the head alone. */
+  readonly stable: readonly Part[];
+  /** What looks at fields that change with every request. */
+  readonly volatile: readonly Part[];
   /** The prefix that matched, for ReplacePrefixMatch; '' when the path was matched otherwise. */
   readonly prefix: string;
-  /** It looks at fields that change with every request, so its verdict can't be kept with the head. */
-  readonly volatile: boolean;
 }
 
 export interface Matched {
   readonly rule: Rule;
   readonly prefix: string;
-  /** The verdict holds for every request with this head. */
+  /** The verdict holds for every request with this head, and can be kept with it: no volatile field was looked at on the way. */
   readonly stable: boolean;
 }
 
@@ -24,8 +27,9 @@ export const matchRule = (rules: readonly Rule[], head: RequestHead, volatile: F
   for (const rule of rules) {
     if (rule.matches.length === 0) return { rule, prefix: '', stable };
     for (const match of rule.matches) {
-      if (match.volatile) stable = false;
-      if (match.holds(head, volatile)) return { rule, prefix: match.prefix, stable };
+      if (!match.stable.every(part => part(head, volatile))) continue;
+      if (match.volatile.length > 0) stable = false;
+      if (match.volatile.every(part => part(head, volatile))) return { rule, prefix: match.prefix, stable };
     }
   }
   return undefined;
@@ -33,30 +37,33 @@ export const matchRule = (rules: readonly Rule[], head: RequestHead, volatile: F
 
 /** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's methods come as paths. */
 export const compileMatch = (view: MatchView): Match => {
-  const parts: ((head: RequestHead, volatile: FieldList) => boolean)[] = [];
+  const stable: Part[] = [];
+  const volatile: Part[] = [];
   const { path, method, headers = [], query = [] } = view;
   if (path !== undefined) {
     const matches = pathMatcher(path.type, path.value);
-    parts.push(head => matches(pathOf(head)));
+    stable.push(head => matches(pathOf(head)));
   }
-  if (method !== undefined) parts.push(head => head.method === method);
+  if (method !== undefined) stable.push(head => head.method === method);
   for (const header of headers) {
+    const name = header.name.toLowerCase();
     const matches = valueMatcher(header);
-    parts.push((head, volatile) => matches(headerValue(head, volatile, header.name)));
+    if (VOLATILE.has(name)) volatile.push((_, list) => matches(joinedValue(list, name)));
+    else if (name === 'host') stable.push(head => matches(head.authority));
+    else stable.push(head => matches(joinedValue(head.fields.list, name)));
   }
   for (const parameter of query) {
     const matches = valueMatcher(parameter);
-    parts.push(head => matches(queryValue(head, parameter.name)));
+    stable.push(head => matches(queryValue(head, parameter.name)));
   }
-  return {
-    holds: (head, volatile) => parts.every(part => part(head, volatile)),
-    prefix: path?.type === 'PathPrefix' ? path.value : '',
-    volatile: headers.some(header => VOLATILE.has(header.name)),
-  };
+  return { stable, volatile, prefix: path?.type === 'PathPrefix' ? path.value : '' };
 };
 
 /** Whole segments: `/v2` matches `/v2` and `/v2/x`, not `/v2example`. */
-const pathMatcher = (type: 'Exact' | 'PathPrefix' | 'RegularExpression', value: string): ((path: string) => boolean) => {
+const pathMatcher = (
+  type: 'Exact' | 'PathPrefix' | 'RegularExpression',
+  value: string,
+): ((path: string) => boolean) => {
   if (type === 'Exact') return path => path === value;
   if (type === 'RegularExpression') return regexMatcher(value);
   const prefix = value.endsWith('/') ? value.slice(0, -1) : value;
@@ -86,11 +93,10 @@ export const pathOf = (head: RequestHead): string => {
 };
 
 /** Several fields of one name count as one, joined by commas (RFC 9110 §5.3). */
-const headerValue = (head: RequestHead, volatile: FieldList, name: string): string | undefined => {
-  if (name === 'host' || name === ':authority') return head.authority;
-  const list = VOLATILE.has(name) ? volatile : head.fields.list;
+const joinedValue = (list: FieldList, name: string): string | undefined => {
   let value: string | undefined;
-  for (let i = 0; i < list.length; i += 2) if (list[i] === name) value = value === undefined ? list[i + 1] : `${value},${list[i + 1]}`;
+  for (let i = 0; i < list.length; i += 2)
+    if (list[i] === name) value = value === undefined ? list[i + 1] : `${value},${list[i + 1]}`;
   return value;
 };
 

@@ -35,7 +35,15 @@ export class PlanBackend {
     const port = endpoint.appPort(cluster.port);
     if (this.linked?.link?.port !== port) {
       const { method, scheme, authority, path, fields, protocol } = this.head;
-      this.linked = new RequestHead(method, scheme, authority, path, fields, protocol, cluster.linkInfo(port, this.route));
+      this.linked = new RequestHead(
+        method,
+        scheme,
+        authority,
+        path,
+        fields,
+        protocol,
+        cluster.linkInfo(port, this.route),
+      );
     }
     return this.linked;
   }
@@ -84,7 +92,9 @@ export class OutboundPlan implements Plan {
   }
 
   responseHead(head: ResponseHead): ResponseHead {
-    return this.rule === undefined || this.rule.view.filters.length === 0 ? head : rewriteResponse(head, this.rule.view.filters);
+    return this.rule === undefined || this.rule.view.filters.length === 0
+      ? head
+      : rewriteResponse(head, this.rule.view.filters);
   }
 
   countersFor(exchange: Exchange): HeadCounters {

@@ -68,7 +68,8 @@ const replacePath = (head: RequestHead, modifier: PathModifier, prefix: string):
 };
 
 /** `Host` is not among the fields: setting it sets the authority. */
-const hostOf = (filter: HeaderModifier): string | undefined => filter.set.find(({ name }) => name.toLowerCase() === 'host')?.value;
+const hostOf = (filter: HeaderModifier): string | undefined =>
+  filter.set.find(({ name }) => name.toLowerCase() === 'host')?.value;
 
 const modify = (fields: Fields, filter: HeaderModifier): Fields => {
   const removed = new Set(filter.remove.map(name => name.toLowerCase()));

@@ -1,8 +1,9 @@
 import type { Random } from '../../common/random.ts';
 import { Fields, ResponseHead } from '../protocol/head.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
+import { targetOf } from './find-service.ts';
 import { makeOutboundPlan, type PlanMaker } from './make-outbound-plan.ts';
-import { NO_BACKEND, OutboundPlan } from './outbound-plan.ts';
+import { NO_BACKEND, type OutboundPlan } from './outbound-plan.ts';
 import type { Redirect } from './rewrite.ts';
 import { splitTraffic } from './split-traffic.ts';
 
@@ -14,11 +15,10 @@ const EMPTY = Buffer.alloc(0);
  */
 export const routeRequest = (maker: PlanMaker, random: Random): Step => ({
   begin: exchange => {
-    const { head, origin } = exchange;
+    const { head } = exchange;
     let plan = head.plan as OutboundPlan | undefined;
     if (plan === undefined || plan.table !== maker.routing.table) {
-      const target = origin.link ? head.authority : (origin.target ?? head.authority);
-      const made = makeOutboundPlan(maker, head, exchange.volatile, target);
+      const made = makeOutboundPlan(maker, head, exchange.volatile, targetOf(exchange));
       plan = made.plan;
       head.plan = made.stable ? plan : undefined;
     }

@@ -1,3 +1,4 @@
+import { isIP, isIPv6, SocketAddress } from 'node:net';
 import type { BackendView, PortView, RouteView, ServiceView, Snapshot } from '../../api/snapshot.ts';
 import { compileMatch, type Match } from './match-route.ts';
 
@@ -16,7 +17,6 @@ export interface Rule {
   /** Any one is enough; empty: everything matches. */
   readonly matches: readonly Match[];
   readonly backends: readonly Backend[];
-  readonly totalWeight: number;
 }
 
 export interface Backend {
@@ -25,8 +25,14 @@ export interface Backend {
   readonly clusterKey: string | undefined;
 }
 
-/** Names that were looked up and found or not, kept because they repeat; they come from the network, so there is a limit. */
+/** Names that were looked up, found or not, are kept because they repeat. They come from the network, so number and length have a limit. */
 const MAX_MEMO = 1_000;
+/** A DNS name has at most 253 characters; with a last dot and a port. */
+const MAX_AUTHORITY = 260;
+/** RFC 3986 §3.2, without user information: `host`, `host:port`, `[IPv6]:port`. */
+const AUTHORITY = /^(?:\[([0-9a-f:.]+)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/;
+/** What may follow `service.namespace`. Kubernetes also resolves `svc` alone. */
+const SUFFIXES: ReadonlySet<string> = new Set(['', 'mesh', 'svc', 'svc.cluster.local']);
 const HTTP_LIKE: ReadonlySet<string> = new Set(['http', 'http2', 'grpc', 'hessian']);
 
 /** The services of one snapshot by every name and address that they have. Immutable but for the memo. */
@@ -48,13 +54,14 @@ export class RouteTable {
     for (const port of service.ports) {
       const entry: ServicePort = { key: `${name}:${port.port}`, service, port, rules: port.routes.map(compileRule) };
       ports.set(port.port, entry);
-      for (const address of service.addresses) this.addresses.set(`${address}:${port.port}`, entry);
+      for (const address of service.addresses) this.addresses.set(addressKey(address, port.port), entry);
     }
     this.services.set(name, ports);
   }
 
   /** By a Host or `:authority`: `name[.namespace[.svc.cluster.local|.mesh]][:port]`, in any case. */
   find(authority: string): ServicePort | undefined {
+    if (authority.length > MAX_AUTHORITY) return undefined;
     const known = this.memo.get(authority);
     if (known !== undefined || this.memo.has(authority)) return known;
     const found = this.resolve(authority.toLowerCase());
@@ -65,20 +72,29 @@ export class RouteTable {
 
   /** By an original destination. */
   findByAddress(address: string, port: number): ServicePort | undefined {
-    return this.addresses.get(`${address}:${port}`);
+    return this.addresses.get(addressKey(address, port));
   }
 
   private resolve(authority: string): ServicePort | undefined {
-    const [, host = '', digits] = /^([^:]+?)\.?(?::([0-9]{1,5}))?$/.exec(authority) ?? [];
-    const name = host.replace(/\.(?:svc\.cluster\.local|svc|mesh)$/, '');
-    const ports = this.services.get(name) ?? this.services.get(`${name}.${this.namespace}`);
-    if (ports === undefined) return digits === undefined ? undefined : this.findByAddress(host, Number(digits));
-    const exact = digits === undefined ? undefined : ports.get(Number(digits));
-    if (exact !== undefined || (digits !== undefined && digits !== '80')) return exact;
+    const [, ipv6, name = '', digits] = AUTHORITY.exec(authority) ?? [];
+    const number = digits === undefined ? undefined : Number(digits);
+    const host = ipv6 ?? name;
+    if (isIP(host) !== 0) return number === undefined ? undefined : this.findByAddress(host, number);
+    const [service = '', namespace = this.namespace, ...rest] = host.replace(/\.$/, '').split('.');
+    if (!SUFFIXES.has(rest.join('.'))) return undefined;
+    const ports = this.services.get(`${service}.${namespace}`);
+    const exact = number === undefined ? undefined : ports?.get(number);
+    if (ports === undefined || exact !== undefined || (number !== undefined && number !== 80)) return exact;
     const all = [...ports.values()];
     return all.find(entry => HTTP_LIKE.has(entry.port.protocol)) ?? all[0];
   }
 }
+
+/** One spelling for each address: RFC 5952 for IPv6, plain IPv4 for what a socket of both families calls `::ffff:10.0.0.1`. */
+const addressKey = (address: string, port: number): string => {
+  const text = isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address;
+  return `${text.startsWith('::ffff:') && text.includes('.') ? text.slice(7) : text} ${port}`;
+};
 
 const compileRule = (view: RouteView): Rule => ({
   view,
@@ -87,5 +103,4 @@ const compileRule = (view: RouteView): Rule => ({
     view: backend,
     clusterKey: backend.service === null ? undefined : `${backend.service}:${backend.port}`,
   })),
-  totalWeight: view.backends.reduce((total, backend) => total + backend.weight, 0),
 });

@@ -3,7 +3,10 @@ import type { RequestHead } from '../protocol/head.ts';
 import { pathOf } from './match-route.ts';
 
 /** What a head says of its RPC system. `declared`: the port's protocol, or ''. `method` is '' for plain HTTP. */
-export const rpcLabels = (head: RequestHead, declared: string): { readonly request_protocol: string; readonly method: string } => {
+export const rpcLabels = (
+  head: RequestHead,
+  declared: string,
+): { readonly request_protocol: string; readonly method: string } => {
   if (head.method === 'CONNECT') return { request_protocol: declared === 'thrift' ? declared : 'tcp', method: '' };
   if (isGrpc(head)) return { request_protocol: 'grpc', method: pathOf(head).slice(1) };
   return { request_protocol: declared === 'hessian' ? declared : 'http', method: '' };

@@ -1,8 +1,8 @@
 import type { EndpointView, PolicyView, PortView, ServiceView, Snapshot } from '../../api/snapshot.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
-import { LinkInfo } from '../protocol/head.ts';
 import { createPicker, type Picker } from '../balance/picker.ts';
+import { LinkInfo } from '../protocol/head.ts';
 import { RetryBudget } from '../resilience/retry-budget.ts';
 import { Endpoint, endpointKey } from './endpoint.ts';
 
@@ -21,6 +21,8 @@ export class Cluster {
   endpoints: readonly Endpoint[] = [];
   /** Exchanges under way, for the circuit breaker. */
   requests = 0;
+  /** Something was sent there since this was last set to false. */
+  used = false;
   private picker: Picker | undefined = undefined;
   private readonly links = new Map<string, LinkInfo>();
   private readonly clock: Clock;
@@ -51,6 +53,7 @@ export class Cluster {
   }
 
   pick(except: Endpoint | undefined): Endpoint | undefined {
+    this.used = true;
     return this.picker?.pick(this.clock.nowMs(), except);
   }
 
@@ -95,15 +98,31 @@ export class Clusters {
     return this.clusters.values();
   }
 
+  /** Whether anything went to this `service.namespace` since this was last asked, or is under way. */
+  inUse(serviceName: string): boolean {
+    let used = false;
+    for (const cluster of this.clusters.values()) {
+      if (cluster.serviceName !== serviceName) continue;
+      used ||= cluster.used || cluster.requests > 0;
+      cluster.used = false;
+    }
+    return used;
+  }
+
   apply(snapshot: Snapshot): void {
     const clusters = new Map<string, Cluster>();
     const endpoints = new Map<string, Endpoint>();
     for (const service of snapshot.services) {
-      const instances = service.endpoints.map(view => this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view));
+      const instances = service.endpoints.map(view =>
+        this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view),
+      );
       for (const port of service.ports) {
         const fresh = new Cluster(service, port, this.clock, this.random);
         const cluster = this.clusters.get(fresh.key) ?? fresh;
-        cluster.update(port, instances.filter(endpoint => endpoint.view.ports[port.port] !== undefined));
+        cluster.update(
+          port,
+          instances.filter(endpoint => endpoint.view.ports[port.port] !== undefined),
+        );
         clusters.set(cluster.key, cluster);
       }
     }

@@ -1,10 +1,10 @@
 import { AssertionError } from 'node:assert';
-import type { IdentityView } from '../identity/certificate-store.ts';
-import { dialMtls } from '../identity/originate-mtls.ts';
+import { type Address, parseAddress } from '../config.ts';
 import { isGrpc } from '../errors/respond-to-error.ts';
 import type { Exchange } from '../exchange.ts';
+import type { IdentityView } from '../identity/certificate-store.ts';
+import { dialMtls } from '../identity/originate-mtls.ts';
 import type { RequestHead } from '../protocol/head.ts';
-import { type Address, parseAddress } from '../config.ts';
 import type { Cluster } from './cluster.ts';
 import { dialTcp } from './dial-tcp.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -38,7 +38,8 @@ export class EndpointTransports {
   readonly destination = (exchange: Exchange): Destination => {
     const { backend, endpoint } = exchange;
     const cluster = backend?.cluster;
-    if (backend === undefined || endpoint === undefined || cluster === undefined) throw new AssertionError({ message: 'forward runs behind pickEndpoint' });
+    if (backend === undefined || endpoint === undefined || cluster === undefined)
+      throw new AssertionError({ message: 'forward runs behind pickEndpoint' });
     const head = backend.headFor(endpoint);
     return { head, transport: this.transport(cluster, endpoint, head) };
   };
@@ -63,7 +64,15 @@ export class EndpointTransports {
     const { host, port } = addressOf(endpoint);
     const dial: Dial = done => {
       const timeoutMs = cluster.policy.connectTimeoutMs;
-      const options = { host, port, expectedId: endpoint.identity as string, store, clock: parts.clock, alpn: ['outrider/1'], timeoutMs };
+      const options = {
+        host,
+        port,
+        expectedId: endpoint.identity as string,
+        store,
+        clock: parts.clock,
+        alpn: ['outrider/1'],
+        timeoutMs,
+      };
       const dialled = dialMtls(options, (error, socket) => done(error, socket));
       return () => dialled.cancel();
     };
@@ -122,6 +131,7 @@ const limitsOf = (cluster: Cluster) => ({
 /** Validation has seen to it that the address is one. */
 const addressOf = (endpoint: Endpoint): Address => {
   const address = parseAddress(endpoint.address);
-  if (address === undefined) throw new AssertionError({ message: `an endpoint's address is host:port, not ${endpoint.address}` });
+  if (address === undefined)
+    throw new AssertionError({ message: `an endpoint's address is host:port, not ${endpoint.address}` });
   return address;
 };

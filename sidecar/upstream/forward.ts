@@ -17,12 +17,17 @@ export interface ForwardFields {
 }
 
 /** The last step: hands the exchange to a connection. Gives its place in the line back when the attempt ends before there is one. */
-export const forward = (clock: Clock, fields: ForwardFields, destinationOf: (exchange: Exchange) => Destination): Step => {
+export const forward = (
+  clock: Clock,
+  fields: ForwardFields,
+  destinationOf: (exchange: Exchange) => Destination,
+): Step => {
   const volatileFor = (exchange: Exchange): FieldList => {
     const { volatile } = exchange;
     if (exchange.deadlineMs === 0 && exchange.attempt === 1) return volatile;
     const list = volatile === NO_FIELDS ? [] : [...volatile];
-    if (exchange.deadlineMs > 0) list.push(fields.timeout, String(Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs()))));
+    if (exchange.deadlineMs > 0)
+      list.push(fields.timeout, String(Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs()))));
     if (exchange.attempt > 1 && fields.attempt !== '') list.push(fields.attempt, String(exchange.attempt));
     return list;
   };

@@ -56,7 +56,12 @@ export class Http1Pool implements Transport {
   }
 
   private dialForWaiting(): void {
-    while (!this.draining && this.dialling < this.waiting.length && this.all.size + this.dialling < this.options.maxConnections) this.dial();
+    while (
+      !this.draining &&
+      this.dialling < this.waiting.length &&
+      this.all.size + this.dialling < this.options.maxConnections
+    )
+      this.dial();
   }
 
   private dial(): void {
@@ -81,7 +86,8 @@ export class Http1Pool implements Transport {
 
   private onIdle(connection: Http1ClientConnection): void {
     const next = this.waiting.take();
-    if (next !== undefined) next.attempt.forwardTo(connection.request(next.attempt, next.head, next.volatile, next.attempt.headOnly));
+    if (next !== undefined)
+      next.attempt.forwardTo(connection.request(next.attempt, next.head, next.volatile, next.attempt.headOnly));
     else if (this.draining) connection.close();
     else this.idle.push(connection);
   }

@@ -79,7 +79,12 @@ export class MultiplexedPool implements Transport {
   }
 
   private dial(): void {
-    if (this.cancelDial !== undefined || this.draining || (this.open.length >= MAX_CONNECTIONS && this.replaced === undefined)) return;
+    if (
+      this.cancelDial !== undefined ||
+      this.draining ||
+      (this.open.length >= MAX_CONNECTIONS && this.replaced === undefined)
+    )
+      return;
     let finished = false;
     const cancel = this.options.dial((error, socket) => {
       finished = true;
@@ -105,7 +110,10 @@ export class MultiplexedPool implements Transport {
     });
     this.open.push(connection);
     const ageMs = Math.min(MAX_AGE_MS * (0.9 + 0.2 * random()), replaceAtMs() - clock.nowMs());
-    this.ages.set(connection, clock.setTimer(Math.max(0, ageMs), () => this.replace(connection)));
+    this.ages.set(
+      connection,
+      clock.setTimer(Math.max(0, ageMs), () => this.replace(connection)),
+    );
     this.replaced?.drain();
     this.replaced = undefined;
     this.dispatch();

@@ -1,5 +1,5 @@
-import { proxyError } from '../errors/proxy-error.ts';
 import type { Clock } from '../../common/clock.ts';
+import { proxyError } from '../errors/proxy-error.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
 
 const NONE_HEALTHY = proxyError('NO_HEALTHY_UPSTREAM', 'no_endpoint');

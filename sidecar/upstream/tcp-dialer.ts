@@ -1,6 +1,6 @@
 import { proxyError } from '../errors/proxy-error.ts';
-import { TcpClientConnection } from '../protocol/tcp/forward.ts';
 import type { BufferAccount } from '../protocol/stream.ts';
+import { TcpClientConnection } from '../protocol/tcp/forward.ts';
 import type { Attempt, Dial, Transport } from './transport.ts';
 
 export interface TcpDialerOptions {
@@ -36,7 +36,9 @@ export class TcpDialer implements Transport {
         attempt.attemptFailed(error ?? proxyError('CONNECT_FAILED', 'connect'));
         return;
       }
-      const connection: TcpClientConnection = new TcpClientConnection(socket, attempt, this.options.account, () => this.open.delete(connection));
+      const connection: TcpClientConnection = new TcpClientConnection(socket, attempt, this.options.account, () =>
+        this.open.delete(connection),
+      );
       this.open.add(connection);
       attempt.forwardTo(connection);
       connection.begin();

@@ -33,7 +33,12 @@ const MAX_LINK_STREAMS = 2_048;
 const never = (): number => Number.POSITIVE_INFINITY;
 
 /** Connections in plain text: to our own app, or to an instance without a sidecar. */
-export const plainTransport = (parts: TransportParts, kind: TransportKind, dial: Dial, limits: TransportLimits): Transport => {
+export const plainTransport = (
+  parts: TransportParts,
+  kind: TransportKind,
+  dial: Dial,
+  limits: TransportLimits,
+): Transport => {
   const { account, blocks, clock, random, heads } = parts;
   switch (kind) {
     case 'http1':
@@ -50,7 +55,13 @@ export const plainTransport = (parts: TransportParts, kind: TransportKind, dial:
 };
 
 /** Connections to a peer's sidecar. `replaceAtMs`: when one that is made now must be replaced (monotonic). */
-export const linkTransport = (parts: TransportParts, dial: Dial, hello: Buffer, replaceAtMs: () => number, limits: TransportLimits): Transport => {
+export const linkTransport = (
+  parts: TransportParts,
+  dial: Dial,
+  hello: Buffer,
+  replaceAtMs: () => number,
+  limits: TransportLimits,
+): Transport => {
   const { account, blocks, clock, random } = parts;
   const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_LINK_STREAMS, link: true, hello };
   return new MultiplexedPool({ dial, maxPending: limits.maxPending, clock, random, replaceAtMs, http2 });

@@ -1,0 +1,52 @@
+import type { Logger } from '../common/logger.ts';
+import type { Readiness } from './admin/readiness.ts';
+import type { Discovery } from './discovery/discovery.ts';
+import type { Proxy } from './proxy.ts';
+
+export interface LifecycleOptions {
+  readonly proxy: Proxy;
+  readonly discovery: Discovery;
+  readonly readiness: Readiness;
+  readonly drainMs: number;
+  readonly log: Logger;
+}
+
+/**
+ * How a sidecar ends: out of the registry first, then no new work, then what runs may finish, all within `drainMs`.
+ * States: running → draining → drained; `quit` ends the process from there. Owned by `main`.
+ */
+export class Lifecycle {
+  /** Settles when the process should end. */
+  readonly stopped: Promise<void>;
+  private readonly options: LifecycleOptions;
+  private drained: Promise<void> | undefined = undefined;
+  private resolveStopped: (outcome: Promise<void>) => void = () => {};
+
+  constructor(options: LifecycleOptions) {
+    this.options = options;
+    this.stopped = new Promise(resolve => {
+      this.resolveStopped = resolve;
+    });
+  }
+
+  get draining(): boolean {
+    return this.drained !== undefined;
+  }
+
+  /** Takes no new work; what runs may end. The process stays. */
+  drain(): void {
+    if (this.drained !== undefined) return;
+    const { proxy, discovery, readiness, drainMs, log } = this.options;
+    readiness.require('drain', 'The sidecar is draining.');
+    discovery.drain();
+    log.info('Draining.', { timeout_ms: drainMs });
+    this.drained = proxy.drain(drainMs);
+    this.drained.catch(error => log.error('Draining failed.', { error }));
+  }
+
+  /** Drains, then ends the process. */
+  quit(): void {
+    this.drain();
+    this.resolveStopped(this.drained ?? Promise.resolve());
+  }
+}
