@@ -1,4 +1,5 @@
 import { type FieldList, NO_FIELDS } from '../head.ts';
+import { isFieldValueIn } from './syntax.ts';
 
 const CRLF = '\r\n';
 /** A pattern with a longer text is not kept. */
@@ -15,6 +16,8 @@ export class HeadPattern {
   readonly pieces: readonly string[];
   /** The names of the volatile fields, each with '' for its value. */
   private readonly blank: FieldList;
+  /** It was seen more than once, so that it is worth while to keep what is derived from it. */
+  known = false;
   /** Where the value of Content-Length is in the volatile list; -1: there is none. */
   readonly lengthAt: number;
   private readonly constantLength: number;
@@ -58,11 +61,7 @@ export class HeadPattern {
 const isPlainValue = (text: string, start: number, end: number): boolean => {
   if (start === end) return true;
   if (text.charCodeAt(start) <= 32 || text.charCodeAt(end - 1) <= 32) return false;
-  for (let i = start; i < end; i++) {
-    const code = text.charCodeAt(i);
-    if ((code < 32 && code !== 9) || code === 127) return false;
-  }
-  return true;
+  return isFieldValueIn(text, start, end);
 };
 
 /**
@@ -104,6 +103,7 @@ export class PatternCache<P extends HeadPattern> {
       return pattern;
     }
     const { recent } = this;
+    known.known = true;
     if (!recent.includes(known)) {
       if (recent.length === RECENT) recent.pop();
       recent.push(known);

@@ -1,21 +1,39 @@
 import { VOLATILE } from '../head.ts';
 import type { Http1Fault } from './faults.ts';
 import { MAX_FIELDS } from './limits.ts';
-import { contentLength, isFieldValue, isToken, trimmedEnd, trimmedStart } from './syntax.ts';
+import { contentLength, isFieldValueIn, isToken, isTokenIn, trimmedEnd, trimmedStart } from './syntax.ts';
 
-/** Fields of this connection alone (RFC 9110 §7.6.1). Transfer-Encoding, TE and Upgrade are looked at on their own. */
-const HOP_BY_HOP: ReadonlySet<string> = new Set([
+type Kind = 'host' | 'length' | 'encoding' | 'connection' | 'upgrade' | 'te' | 'hop' | 'volatile';
+
+/** Fields that are not simply stable. `hop`: of this connection alone (RFC 9110 §7.6.1). */
+const KINDS: ReadonlyMap<string, Kind> = new Map<string, Kind>([
+  ...Array.from(VOLATILE, name => [name, 'volatile'] as const),
+  ['content-length', 'length'],
+  ['host', 'host'],
+  ['transfer-encoding', 'encoding'],
+  ['connection', 'connection'],
+  ['upgrade', 'upgrade'],
+  ['te', 'te'],
+  ['keep-alive', 'hop'],
+  ['proxy-connection', 'hop'],
+]);
+/** Options of Connection that name no field, or one that is looked at on its own. They say where the message ends and to whom it goes. */
+const NO_FIELD_TO_DROP: ReadonlySet<string> = new Set([
+  'close',
+  'keep-alive',
+  'upgrade',
+  'te',
+  'host',
+  'content-length',
+  'transfer-encoding',
+]);
+/** Fields that mean nothing, or something dangerous, after the body (RFC 9110 §6.5.1). */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
   'transfer-encoding',
   'upgrade',
-]);
-/** A Connection field that names one of these does not take it away: they say where the message ends and to whom it goes. */
-const NOT_NOMINABLE: ReadonlySet<string> = new Set(['host', 'content-length', 'transfer-encoding', 'te', 'upgrade']);
-/** Fields that mean nothing, or something dangerous, after the body (RFC 9110 §6.5.1). */
-const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
-  ...HOP_BY_HOP,
   'content-length',
   'host',
   'te',
@@ -53,56 +71,51 @@ export interface ParsedFields {
  * RFC 9112 §5, without its leniencies: no obs-fold, no bare CR or LF, no space before the colon.
  */
 export const parseFields = (text: string, from: number, at: number): ParsedFields | Http1Fault => {
-  const fields = readLines(text, at);
-  if (typeof fields === 'string') return fields;
-  const { names, values, ends } = fields;
-  const lower = names.map(name => name.toLowerCase());
-
-  const connection = elements(lower, values, 'connection');
-  const transferEncoding = lower.includes('transfer-encoding')
-    ? elements(lower, values, 'transfer-encoding')
-    : undefined;
-  const encodingFault = transferEncoding && checkTransferEncoding(transferEncoding);
+  const lines = readLines(text, at);
+  if (typeof lines === 'string') return lines;
+  const { names, lower, values, ends } = lines;
+  const connection = lower.includes('connection') ? elements(lower, values, 'connection') : NO_ELEMENTS;
+  const dropped = connection.filter(option => !NO_FIELD_TO_DROP.has(option));
+  const chunked = lower.includes('transfer-encoding');
+  const encodingFault = chunked ? checkTransferEncoding(elements(lower, values, 'transfer-encoding')) : undefined;
   if (encodingFault !== undefined) return encodingFault;
 
   const pieces: string[] = [];
   const volatile: string[] = [];
   const stable: string[] = [];
-  const shape: string[] = [];
   const hosts: string[] = [];
+  let shape = '';
   let length = -1;
   let upgrade = '';
   let pieceStart = from;
   for (let i = 0; i < lower.length; i++) {
     const name = lower[i]!;
+    const kind = KINDS.get(name);
     let value = values[i]!;
-    if (name === 'host') {
-      hosts.push(value);
-      shape.push(names[i]!);
-      continue;
-    }
-    if (name === 'transfer-encoding') {
-      shape.push(names[i]!);
-      continue;
-    }
-    if (name === 'upgrade') {
+    if (kind === 'connection' || kind === 'hop') continue;
+    if (kind === 'upgrade') {
       upgrade = upgrade === '' ? value.toLowerCase() : `${upgrade},`;
       continue;
     }
-    if (HOP_BY_HOP.has(name) || (connection.includes(name) && !NOT_NOMINABLE.has(name))) continue;
-    if (name === 'te') {
-      if (stable.includes('te') || !/(?:^|,)[ \t]*trailers[ \t]*(?:$|[,;])/i.test(value)) continue;
+    if (dropped.length > 0 && dropped.includes(name)) continue;
+    if (kind === 'te') {
+      if (stable.includes('te') || !TE_TRAILERS.test(value)) continue;
       value = 'trailers';
     }
-    if (name === 'content-length') {
+    shape += shape === '' ? names[i]! : `,${names[i]!}`;
+    if (kind === 'encoding') continue;
+    if (kind === 'host') {
+      hosts.push(value);
+      continue;
+    }
+    if (kind === 'length') {
       if (length !== -1) return 'content_length_repeated';
-      if (transferEncoding !== undefined) return 'transfer_encoding_with_content_length';
+      if (chunked) return 'transfer_encoding_with_content_length';
       length = contentLength(value);
       if (length === -1) return 'bad_content_length';
       value = String(length);
     }
-    shape.push(names[i]!);
-    if (VOLATILE.has(name)) {
+    if (kind === 'length' || kind === 'volatile') {
       volatile.push(name, value);
       const end = ends[i]!;
       pieces.push(text.slice(pieceStart, end - values[i]!.length));
@@ -110,33 +123,27 @@ export const parseFields = (text: string, from: number, at: number): ParsedField
     } else stable.push(name, value);
   }
   pieces.push(text.slice(pieceStart));
-  return {
-    pieces,
-    volatile,
-    stable,
-    names: shape.join(','),
-    connection,
-    hosts,
-    contentLength: length,
-    chunked: transferEncoding !== undefined,
-    upgrade,
-  };
+  return { pieces, volatile, stable, names: shape, connection, hosts, contentLength: length, chunked, upgrade };
 };
 
 /** A trailer section (up to and with its empty line) as fields; those that have no business there are left out. */
 export const parseTrailers = (text: string): string[] | Http1Fault => {
-  const fields = readLines(text, 0);
-  if (typeof fields === 'string') return fields === 'too_many_fields' ? 'trailers_too_long' : 'bad_trailer';
+  const lines = readLines(text, 0);
+  if (typeof lines === 'string') return lines === 'too_many_fields' ? 'trailers_too_long' : 'bad_trailer';
   const list: string[] = [];
-  fields.names.forEach((name, i) => {
-    const lower = name.toLowerCase();
-    if (!NOT_IN_TRAILERS.has(lower)) list.push(lower, fields.values[i]!);
+  lines.lower.forEach((name, i) => {
+    if (!NOT_IN_TRAILERS.has(name)) list.push(name, lines.values[i]!);
   });
   return list;
 };
 
+const NO_ELEMENTS: readonly string[] = [];
+const TE_TRAILERS = /(?:^|,)[ \t]*trailers[ \t]*(?:$|[,;])/i;
+
 interface Lines {
   readonly names: string[];
+  /** The names in lower case. */
+  readonly lower: string[];
   readonly values: string[];
   /** Where each value ends in the text. */
   readonly ends: number[];
@@ -144,26 +151,29 @@ interface Lines {
 
 const readLines = (text: string, at: number): Lines | Http1Fault => {
   const names: string[] = [];
+  const lower: string[] = [];
   const values: string[] = [];
   const ends: number[] = [];
   const last = text.length - 2;
   while (at < last) {
     const lineEnd = text.indexOf('\r\n', at);
     const colon = text.indexOf(':', at);
-    const name = text.slice(at, colon === -1 || colon > lineEnd ? lineEnd : colon);
-    if (colon === -1 || colon > lineEnd) return lineFault(name, 'bad_field_name');
-    if (!isToken(name)) return lineFault(name, isToken(name.trimEnd()) ? 'space_before_colon' : 'bad_field_name');
+    if (colon === -1 || colon > lineEnd) return lineFault(text.slice(at, lineEnd), 'bad_field_name');
+    const name = text.slice(at, colon);
+    if (!isTokenIn(text, at, colon))
+      return lineFault(name, isToken(name.trimEnd()) ? 'space_before_colon' : 'bad_field_name');
     const start = trimmedStart(text, colon + 1, lineEnd);
     const end = trimmedEnd(text, start, lineEnd);
     const value = text.slice(start, end);
-    if (!isFieldValue(value)) return /[\r\n]/.test(value) ? 'bad_line_end' : 'bad_field_value';
+    if (!isFieldValueIn(text, start, end)) return /[\r\n]/.test(value) ? 'bad_line_end' : 'bad_field_value';
     if (names.length === MAX_FIELDS) return 'too_many_fields';
     names.push(name);
+    lower.push(name.toLowerCase());
     values.push(value);
     ends.push(end);
     at = lineEnd + 2;
   }
-  return { names, values, ends };
+  return { names, lower, values, ends };
 };
 
 const lineFault = (start: string, fault: Http1Fault): Http1Fault => {

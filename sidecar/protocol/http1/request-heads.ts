@@ -83,7 +83,7 @@ export class Http1RequestHeads {
     const contentLength = pattern.lengthAt === -1 ? -1 : plainDecimal(volatile[pattern.lengthAt]!);
     if (contentLength === -1 && pattern.lengthAt !== -1) return undefined;
     const line = text.slice(at, versionAt);
-    const head = pattern.headFor(line) ?? this.headOf(pattern, line);
+    const head = pattern.headFor(line) ?? this.headOf(pattern, line, text.length);
     if (typeof head === 'string' || head.method === 'CONNECT') return undefined;
     return { head, volatile, pattern, contentLength, bytes: versionAt - at + pattern.textLength(volatile) };
   }
@@ -104,16 +104,20 @@ export class Http1RequestHeads {
       () => new RequestPattern(version === ' HTTP/1.1' ? '1.1' : '1.0', parsed),
     );
     const line = text.slice(0, versionAt);
-    const head = pattern.headFor(line) ?? this.headOf(pattern, line);
+    const head = pattern.headFor(line) ?? this.headOf(pattern, line, text.length);
     if (typeof head === 'string') return head;
     const { contentLength, chunked, volatile } = parsed;
     if (head.method === 'CONNECT' && (chunked || contentLength > 0)) return 'body_with_connect';
     return { head, volatile, pattern, contentLength, bytes: text.length };
   }
 
-  private headOf(pattern: RequestPattern, line: string): RequestHead | Http1Fault {
-    const head = requestHead(pattern, line);
-    if (typeof head === 'string' || line.length > MAX_KEPT_LINE_BYTES) return head;
+  /** `textLength`: of the text that `line` was cut from. */
+  private headOf(pattern: RequestPattern, line: string, textLength: number): RequestHead | Http1Fault {
+    if (!pattern.known || line.length > MAX_KEPT_LINE_BYTES) return requestHead(pattern, line);
+    // A slice keeps the text that it was cut from: a copy keeps less.
+    const kept = textLength > MAX_KEPT_LINE_BYTES ? Buffer.from(line, 'latin1').toString('latin1') : line;
+    const head = requestHead(pattern, kept);
+    if (typeof head === 'string') return head;
     if (this.lines >= MAX_LINES) {
       for (const known of this.patterns.all()) known.lines.clear();
       this.lines = 0;
@@ -122,7 +126,7 @@ export class Http1RequestHeads {
       pattern.lines.clear();
     }
     this.lines++;
-    pattern.lines.set(line, head);
+    pattern.lines.set(kept, head);
     return head;
   }
 }
@@ -135,24 +139,23 @@ const checkFields = (version: Http1Version, parsed: ParsedFields): Http1Fault | 
 };
 
 /** `line`: method and target. RFC 9112 §3.2: origin-form, absolute-form, authority-form with CONNECT, asterisk-form with OPTIONS. */
-const requestHead = (pattern: RequestPattern, uncopied: string): RequestHead | Http1Fault => {
-  // A copy: a slice would keep the text that it was cut from.
-  const line = Buffer.from(uncopied, 'latin1').toString('latin1');
+const requestHead = (pattern: RequestPattern, line: string): RequestHead | Http1Fault => {
   const space = line.indexOf(' ');
   const method = line.slice(0, Math.max(0, space));
   const target = line.slice(space + 1);
   const { authority, fields, upgrade } = pattern;
   if (!isToken(method)) return 'bad_method';
   if (target === '' || !isTarget(target)) return 'bad_target';
+  if (target.startsWith('/') && method !== 'CONNECT') {
+    return new RequestHead(method, 'http', authority, target, fields, method === 'GET' ? upgrade : '');
+  }
   if (method === 'CONNECT') {
     const port = Number(/^[^:\]]+:([0-9]{1,5})$|^\[[^\]]+\]:([0-9]{1,5})$/.exec(target)?.slice(1).join('') ?? 0);
     return port >= 1 && port <= 65_535 && isAuthority(target)
       ? new RequestHead(method, 'http', target, '', fields)
       : 'bad_target';
   }
-  if (target.startsWith('/') || (target === '*' && method === 'OPTIONS')) {
-    return new RequestHead(method, 'http', authority, target, fields, method === 'GET' ? upgrade : '');
-  }
+  if (target === '*' && method === 'OPTIONS') return new RequestHead(method, 'http', authority, target, fields);
   const absolute = /^http:\/\/([^/?]+)(.*)$/i.exec(target);
   if (absolute === null || !isAuthority(absolute[1]!)) return 'bad_target';
   const rest = absolute[2]!;

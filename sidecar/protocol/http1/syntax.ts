@@ -1,16 +1,37 @@
 /** The character classes of HTTP (RFC 9110 §5, RFC 3986 §3), and numbers without a second reading. Texts are latin1. */
 
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
-/** Anything but HTAB, SP, VCHAR and obs-text. */
-const NOT_FIELD_VALUE = /[^\t\x20-\x7e\x80-\xff]/;
-/** No white space, control characters or fragment. Bytes above ASCII are let through: curl sends paths as UTF-8. */
-const NOT_TARGET = /[^\x21\x22\x24-\x7e\x80-\xff]/;
+const TOKEN = 1;
+const FIELD_VALUE = 2;
+const TARGET = 4;
 /** uri-host [":" port], without userinfo; no comma, so that two hosts can't be joined into one. */
 const AUTHORITY = /^(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?$/;
 
-export const isToken = (text: string): boolean => TOKEN.test(text);
-export const isFieldValue = (text: string): boolean => !NOT_FIELD_VALUE.test(text);
-export const isTarget = (text: string): boolean => !NOT_TARGET.test(text);
+/**
+ * The classes of each character. A field value: HTAB, SP, VCHAR, obs-text. A target: no white space, control character or
+ * fragment; bytes above ASCII are let through, because curl sends paths as UTF-8.
+ */
+const CLASSES = Uint8Array.from({ length: 256 }, (_, code) => {
+  const visible = (code > 32 && code < 127) || code > 127;
+  const token = /[!#$%&'*+\-.^_`|~0-9A-Za-z]/.test(String.fromCharCode(code));
+  return (
+    (token ? TOKEN : 0) |
+    (visible || code === 9 || code === 32 ? FIELD_VALUE : 0) |
+    (visible && code !== 35 ? TARGET : 0)
+  );
+});
+
+const allAre = (kind: number, text: string, start: number, end: number): boolean => {
+  for (let i = start; i < end; i++) if ((CLASSES[text.charCodeAt(i)]! & kind) === 0) return false;
+  return true;
+};
+
+export const isToken = (text: string): boolean => text !== '' && allAre(TOKEN, text, 0, text.length);
+export const isTokenIn = (text: string, start: number, end: number): boolean =>
+  end > start && allAre(TOKEN, text, start, end);
+export const isFieldValue = (text: string): boolean => allAre(FIELD_VALUE, text, 0, text.length);
+export const isFieldValueIn = (text: string, start: number, end: number): boolean =>
+  allAre(FIELD_VALUE, text, start, end);
+export const isTarget = (text: string): boolean => allAre(TARGET, text, 0, text.length);
 export const isAuthority = (text: string): boolean => AUTHORITY.test(text);
 
 /** A non-negative number in plain decimal digits, at most 15 of them and without leading zeros; -1 when it is anything else. */

@@ -156,15 +156,16 @@ t.test('volatile fields are split off, in order', t => {
   t.end();
 });
 
-t.test('the same bytes give the same head', t => {
+t.test('the same bytes give the same head from the second time on', t => {
   const heads = new Http1RequestHeads();
   const text = (path: string, id: string): string =>
     head(`GET ${path} HTTP/1.1`, 'Host: a', `X-Request-Id: ${id}`, 'A: b');
   const first = decoded(heads, text('/', '1'));
   t.equal(heads.match(text('/', '1'), 0), undefined, 'what came once is not tried for');
-  decoded(heads, text('/', '2'));
+  const second = decoded(heads, text('/', '2'));
+  t.equal(second.head.fields, first.head.fields);
   const third = heads.match(text('/', 'three'), 0);
-  t.equal(third?.head, first.head);
+  t.equal(third?.head, second.head);
   t.same(third?.volatile, ['x-request-id', 'three']);
   t.equal(third?.bytes, text('/', 'three').length);
   t.end();
