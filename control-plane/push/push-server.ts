@@ -39,7 +39,7 @@ export class PushServer implements SessionOwner, AsyncDisposable {
   private constructor(options: PushServerOptions) {
     const { store, clock, log } = options;
     this.#options = options;
-    this.#translator = new Translator(options.trustDomain);
+    this.#translator = new Translator(options.trustDomain.toLowerCase());
     this.#publisher = new Publisher(this.#translator);
     this.#registry = new Registry(store, clock, log);
     this.#statuses = new RouteStatusWriter(store, this.#translator.world, clock, log);
