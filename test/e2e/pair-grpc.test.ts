@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import t from 'tap';
-import { bidi, clientStream, openBidi, serverStream, unary } from '../support/grpc-calls.ts';
+import { beginUnary, bidi, clientStream, openBidi, serverStream, unary } from '../support/grpc-calls.ts';
 import { ECHO, echoClient, type Message, message, startEchoServer } from '../support/grpc-echo.ts';
 import { patternBytes } from '../support/http-app.ts';
 import { startPair } from '../support/pair.ts';
@@ -110,21 +110,13 @@ t.test('a method that the server lacks is UNIMPLEMENTED by the server', async t 
 });
 
 t.test('cancelling before the answer frees the server', async t => {
-  const before = server.cancelled;
-  const { path, requestSerialize, responseDeserialize } = ECHO.Unary;
-  const calls = server.calls;
-  const code = new Promise<number | undefined>(resolve => {
-    const call = client.makeUnaryRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      message({ delayMs: 60_000 }),
-      error => resolve(error?.code),
-    );
-    void waitFor('the call to arrive', () => server.calls > calls).then(() => call.cancel());
-  });
-  t.equal(await code, grpc.status.CANCELLED);
-  await waitFor('the server to learn of it', () => server.cancelled === before + 1);
+  const { calls, cancelled } = server;
+  const call = beginUnary(client, message({ delayMs: 60_000 }));
+  const status = new Promise<grpc.StatusObject>(resolve => call.once('status', resolve));
+  await waitFor('the call to arrive', () => server.calls > calls);
+  call.cancel();
+  t.equal((await status).code, grpc.status.CANCELLED);
+  await waitFor('the server to learn of it', () => server.cancelled === cancelled + 1);
 });
 
 t.test('cancelling after the first answer frees the server', async t => {

@@ -3,7 +3,7 @@ import { request as httpRequest } from 'node:http';
 import * as grpc from '@grpc/grpc-js';
 import t, { type Test } from 'tap';
 import { Pool, request } from 'undici';
-import { openBidi, unary } from '../support/grpc-calls.ts';
+import { beginUnary, unary } from '../support/grpc-calls.ts';
 import { echoClient, message, startEchoServer } from '../support/grpc-echo.ts';
 import { startHttpApp } from '../support/http-app.ts';
 import { startSidecarPair } from '../support/pair.ts';
@@ -115,12 +115,11 @@ t.test('gRPC calls are counted by method and status, cancelled ones too', async 
   for (let i = 0; i < 20; i++) await unary(client, message());
   for (let i = 0; i < 5; i++) await unary(client, message({ failCode: grpc.status.NOT_FOUND }));
   for (let i = 0; i < 3; i++) {
-    const before = echo.cancelled;
-    const call = openBidi(client);
-    call.on('error', () => undefined);
-    call.write(message());
-    call.once('data', () => call.cancel());
-    await waitFor('the server to learn of it', () => echo.cancelled === before + 1);
+    const { calls, cancelled } = echo;
+    const call = beginUnary(client, message({ delayMs: 60_000 }));
+    await waitFor('the server to have it', () => echo.calls === calls + 1);
+    call.cancel();
+    await waitFor('the server to learn of it', () => echo.cancelled === cancelled + 1);
   }
   const destination_service = 'echo';
   const ok = { destination_service, request_protocol: 'grpc', grpc_response_status: '0' };
@@ -135,7 +134,7 @@ t.test('gRPC calls are counted by method and status, cancelled ones too', async 
     { destination_service, request_protocol: 'grpc', response_flags: 'DC' },
     { source: 3, destination: 3 },
   );
-  await becomes(t, { destination_service, method: 'outrider.test.Echo/Unary' }, { source: 25, destination: 25 });
+  await becomes(t, { destination_service, method: 'outrider.test.Echo/Unary' }, { source: 28, destination: 28 });
   client.close();
 });
 

@@ -44,6 +44,12 @@ export const unary = (client: grpc.Client, value: Message, options: CallOptions 
   );
 };
 
+/** A unary call to be cancelled; nobody waits for its answer. */
+export const beginUnary = (client: grpc.Client, value: Message): grpc.ClientUnaryCall => {
+  const { path, requestSerialize, responseDeserialize } = ECHO.Unary;
+  return client.makeUnaryRequest(path, requestSerialize, responseDeserialize, value, () => undefined);
+};
+
 export const serverStream = (client: grpc.Client, value: Message, options: CallOptions = {}): Promise<CallResult> => {
   const { path, requestSerialize, responseDeserialize } = ECHO.ServerStream;
   const metadata = options.metadata ?? new grpc.Metadata();
