@@ -67,7 +67,9 @@ export const formatAddress = (address: Address): string =>
   address.host.includes(':') ? `[${address.host}]:${address.port}` : `${address.host}:${address.port}`;
 
 /** Reads every variable of docs/configuration.md; all problems are reported together. Empty values count as unset. */
-export const readConfig = (env: Environment): { readonly config: SidecarConfig } | { readonly problems: readonly ConfigProblem[] } => {
+export const readConfig = (
+  env: Environment,
+): { readonly config: SidecarConfig } | { readonly problems: readonly ConfigProblem[] } => {
   const problems: ConfigProblem[] = [];
   const bad = (variable: string, reason: string): void => {
     problems.push({ variable, reason });
@@ -92,21 +94,29 @@ export const readConfig = (env: Environment): { readonly config: SidecarConfig }
     if (!choices.includes(value)) bad(variable, `must be one of ${choices.join(', ')}, not ${JSON.stringify(value)}`);
     return value as Choice;
   };
-  const list = (variable: string): string[] => text(variable, '').split(',').map(part => part.trim()).filter(part => part !== '');
+  const list = (variable: string): string[] =>
+    text(variable, '')
+      .split(',')
+      .map(part => part.trim())
+      .filter(part => part !== '');
 
   const service = name('OUTRIDER_SERVICE', '');
   const config: SidecarConfig = {
     service,
     namespace: name('OUTRIDER_NAMESPACE', 'default'),
     serviceAccount: name('OUTRIDER_SERVICE_ACCOUNT', service),
-    appPorts: list('OUTRIDER_APP_PORTS').flatMap(part => parseAppPort(part) ?? (bad('OUTRIDER_APP_PORTS', APP_PORTS_HINT(part)), [])),
+    appPorts: list('OUTRIDER_APP_PORTS').flatMap(
+      part => parseAppPort(part) ?? (bad('OUTRIDER_APP_PORTS', APP_PORTS_HINT(part)), []),
+    ),
     appAddress: text('OUTRIDER_APP_ADDRESS', '127.0.0.1'),
     controlPlanes: controlPlanes(text('OUTRIDER_CONTROL_PLANE', 'https://127.0.0.1:15012'), bad),
     tokenFile: text('OUTRIDER_TOKEN_FILE', ''),
     caFile: text('OUTRIDER_CA_FILE', ''),
     inbound: address('OUTRIDER_INBOUND', '[::]:15006'),
     outbound: address('OUTRIDER_OUTBOUND', '127.0.0.1:15001'),
-    upstreams: list('OUTRIDER_UPSTREAMS').flatMap(part => parseUpstream(part) ?? (bad('OUTRIDER_UPSTREAMS', UPSTREAMS_HINT(part)), [])),
+    upstreams: list('OUTRIDER_UPSTREAMS').flatMap(
+      part => parseUpstream(part) ?? (bad('OUTRIDER_UPSTREAMS', UPSTREAMS_HINT(part)), []),
+    ),
     advertise: text('OUTRIDER_ADVERTISE', '') === '' ? undefined : address('OUTRIDER_ADVERTISE', '10.0.0.7:15006'),
     admin: address('OUTRIDER_ADMIN', '127.0.0.1:15000'),
     metrics: address('OUTRIDER_METRICS', '0.0.0.0:15020'),
@@ -124,21 +134,26 @@ type Bad = (variable: string, reason: string) => void;
 
 const APP_PORTS_HINT = (part: string): string =>
   `must be ports such as "8080" or "http=8080,grpc=50051" (protocols: ${APP_PROTOCOLS.join(', ')}), not ${JSON.stringify(part)}`;
-const UPSTREAMS_HINT = (part: string): string => `must be NAME=HOST:PORT, such as "payments=127.0.0.1:9101", not ${JSON.stringify(part)}`;
+const UPSTREAMS_HINT = (part: string): string =>
+  `must be NAME=HOST:PORT, such as "payments=127.0.0.1:9101", not ${JSON.stringify(part)}`;
 
 const parseAppPort = (part: string): AppPort | undefined => {
   const [left, right] = part.split('=');
   const protocol = right === undefined ? 'http' : APP_PROTOCOLS.find(known => known === left);
   const digits = right ?? left ?? '';
   const port = Number(digits);
-  return protocol === undefined || !/^[0-9]{1,5}$/.test(digits) || port < 1 || port > 65_535 ? undefined : { port, protocol };
+  return protocol === undefined || !/^[0-9]{1,5}$/.test(digits) || port < 1 || port > 65_535
+    ? undefined
+    : { port, protocol };
 };
 
 const parseUpstream = (part: string): UpstreamListener | undefined => {
   const at = part.indexOf('=');
   const address = parseAddress(part.slice(at + 1));
   const service = part.slice(0, at).toLowerCase();
-  return at < 1 || address === undefined || !/^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(service) ? undefined : { ...address, service };
+  return at < 1 || address === undefined || !/^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(service)
+    ? undefined
+    : { ...address, service };
 };
 
 const controlPlanes = (value: string, bad: Bad): string[] => {

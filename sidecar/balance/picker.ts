@@ -65,7 +65,8 @@ class Weighted implements Picker {
 
   pick(_nowMs: number, except: Endpoint | undefined): Endpoint | undefined {
     let chosen = this.endpoints[indexOf(this.weights, this.next())];
-    for (let tries = 0; chosen === except && tries < this.endpoints.length; tries++) chosen = this.endpoints[indexOf(this.weights, this.next())];
+    for (let tries = 0; chosen === except && tries < this.endpoints.length; tries++)
+      chosen = this.endpoints[indexOf(this.weights, this.next())];
     return chosen;
   }
 }
@@ -93,7 +94,11 @@ export const createPicker = (all: readonly Endpoint[], policy: PolicyView, rando
   const endpoints = candidates(weighted, policy.outlierDetection?.panicThresholdPercent ?? 0);
   switch (policy.loadBalancer) {
     case 'peakEwma':
-      return new TwoChoices(endpoints, (endpoint, nowMs) => endpoint.latency.currentMs(nowMs) * (endpoint.active + 1), random);
+      return new TwoChoices(
+        endpoints,
+        (endpoint, nowMs) => endpoint.latency.currentMs(nowMs) * (endpoint.active + 1),
+        random,
+      );
     case 'leastRequest':
       return new TwoChoices(endpoints, endpoint => endpoint.active + 1, random);
     case 'random':

@@ -19,7 +19,12 @@ export const detectHttp = (bytes: Buffer): Detected | undefined => {
  * Reads until the protocol is known, then hands over the bytes that were read, with no listener left behind.
  * A connection that ends or stays silent before that is closed.
  */
-export const detectProtocol = (socket: net.Socket, clock: Clock, done: (detected: Detected, bytes: Buffer) => void, onClose: () => void): void => {
+export const detectProtocol = (
+  socket: net.Socket,
+  clock: Clock,
+  done: (detected: Detected, bytes: Buffer) => void,
+  onClose: () => void,
+): void => {
   let bytes: Buffer = Buffer.alloc(0);
   const leave = (): void => {
     timer.cancel();

@@ -8,7 +8,8 @@ export const DETAILS: Readonly<Record<string, string>> = {
   no_matching_rule: 'The service has routes, and none of them matches.',
   no_backend: 'The route that matches sends this request nowhere.',
   undeclared_port: 'The called workload has not declared this port.',
-  wrong_service: 'The caller meant another service than the one that answers at this address.',
+  discovery_timeout: 'The control plane did not say in time whether there is such a service.',
+  discovery_overloaded: 'Too many requests wait for the control plane’s answer already.',
 
   // Limits.
   max_requests: 'As many requests as the circuit breaker allows are under way.',

@@ -37,7 +37,14 @@ export const answerTo = (error: ProxyError, asker: Asker): Answer => {
   if (requestId !== undefined) volatile.push('x-request-id', requestId);
   if (isGrpc(asker.head)) {
     const grpcStatus = String(kind.grpc);
-    fields.unshift('content-type', 'application/grpc', 'grpc-status', grpcStatus, 'grpc-message', encodeGrpcMessage(kind.sentence));
+    fields.unshift(
+      'content-type',
+      'application/grpc',
+      'grpc-status',
+      grpcStatus,
+      'grpc-message',
+      encodeGrpcMessage(kind.sentence),
+    );
     return { head: new ResponseHead(200, new Fields(fields)), volatile, body: EMPTY, grpcStatus };
   }
   const body = asker.head.method === 'HEAD' ? EMPTY : Buffer.from(`${kind.sentence}\n`);

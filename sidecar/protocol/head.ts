@@ -107,7 +107,15 @@ export class RequestHead {
   /** Owned by the stage that matches routes: everything that was decided about this head, for one config version. */
   plan: object | undefined = undefined;
 
-  constructor(method: string, scheme: string, authority: string, path: string, fields: Fields, protocol = '', link?: LinkInfo) {
+  constructor(
+    method: string,
+    scheme: string,
+    authority: string,
+    path: string,
+    fields: Fields,
+    protocol = '',
+    link?: LinkInfo,
+  ) {
     this.method = method;
     this.scheme = scheme;
     this.authority = authority;

@@ -3,8 +3,6 @@ import type { Duplex } from 'node:stream';
 const BLOCK_BYTES = 65_536;
 /** Flushed at once when so much has gathered in one turn. */
 const FLUSH_BYTES = 49_152;
-/** A chunk of at least this size is passed on as it is; a smaller one is copied into the batch. */
-const BY_REFERENCE_BYTES = 4_096;
 /** Above so many unwritten bytes a socket counts as congested, and its sources get no more credit. */
 const CONGESTED_BYTES = 262_144;
 
@@ -83,15 +81,8 @@ export class Outbox {
     }
   }
 
-  /** Appends bytes: large ones by reference, small ones by copy. */
+  /** Appends a copy of the bytes, at most a block of them: one long write costs less than many writes by reference. */
   append(chunk: Buffer): void {
-    if (chunk.length >= BY_REFERENCE_BYTES) {
-      this.socket.cork();
-      this.flush();
-      if (!this.closed) this.socket.write(chunk, this.onWritten);
-      process.nextTick(uncork, this.socket);
-      return;
-    }
     const at = this.reserve(chunk.length);
     this.block.set(chunk, at);
     this.advance(at + chunk.length);
@@ -127,4 +118,3 @@ export class Outbox {
 }
 
 const EMPTY = Buffer.alloc(0);
-const uncork = (socket: Duplex): void => socket.uncork();

@@ -6,6 +6,11 @@ const CRLF = '\r\n';
 const MAX_PATTERN_BYTES = 4_096;
 const MAX_PATTERNS = 512;
 const RECENT = 8;
+/** 2^10, and the shift that leaves so many of 32 bits. */
+const SEEN = 1_024;
+const SLOT_SHIFT = 22;
+/** FNV-1a, 32 bits. */
+const FNV_PRIME = 16_777_619;
 
 /**
  * What is the same in many heads: their text with holes where the volatile values are.
@@ -16,8 +21,8 @@ export class HeadPattern {
   readonly pieces: readonly string[];
   /** The names of the volatile fields, each with '' for its value. */
   private readonly blank: FieldList;
-  /** It was seen more than once, so that it is worth while to keep what is derived from it. */
-  known = false;
+  /** It is kept in a cache, so that it is worth while to keep what is derived from it too. */
+  kept = false;
   /** Where the value of Content-Length is in the volatile list; -1: there is none. */
   readonly lengthAt: number;
   private readonly constantLength: number;
@@ -66,13 +71,15 @@ const isPlainValue = (text: string, start: number, end: number): boolean => {
 
 /**
  * Patterns of heads. A few are tried one after the other, the others are found by their text once it was taken apart.
- * A pattern that was seen only once never stands in the way of the few. Cleared when full.
+ * A pattern is kept from the second time on: to keep those that come once would cost more than to read them. Cleared when full.
  */
 export class PatternCache<P extends HeadPattern> {
   /** The volatile fields that the last `find` met. */
   volatile: FieldList = NO_FIELDS;
   private readonly recent: P[] = [];
   private readonly byKey = new Map<string, P>();
+  /** Fingerprints of texts that came lately. */
+  private readonly seen = new Int32Array(SEEN);
 
   /** The pattern that `text` fits from `at` on. */
   find(text: string, at: number): P | undefined {
@@ -91,24 +98,35 @@ export class PatternCache<P extends HeadPattern> {
     return undefined;
   }
 
-  /** The one kept pattern with these pieces, `make()` if there is none. */
+  /** The kept pattern with these pieces, or `make()`. */
   intern(pieces: readonly string[], make: () => P): P {
-    const key = pieces.join('\0');
+    const key = pieces.length === 1 ? pieces[0]! : pieces.join('\0');
     if (key.length > MAX_PATTERN_BYTES) return make();
-    const known = this.byKey.get(key);
-    if (known === undefined) {
-      const pattern = make();
+    const known = this.byKey.get(key) ?? make();
+    if (!known.kept) {
+      if (!this.cameBefore(key)) return known;
+      known.kept = true;
       if (this.byKey.size >= MAX_PATTERNS) this.byKey.clear();
-      this.byKey.set(key, pattern);
-      return pattern;
+      this.byKey.set(key, known);
     }
     const { recent } = this;
-    known.known = true;
     if (!recent.includes(known)) {
       if (recent.length === RECENT) recent.pop();
       recent.push(known);
     }
     return known;
+  }
+
+  /** Whether this text came not long ago. It may err, in both directions. */
+  private cameBefore(key: string): boolean {
+    const { seen } = this;
+    const step = (key.length >> 9) + 1;
+    let hash = key.length;
+    for (let i = 0; i < key.length; i += step) hash = Math.imul(hash ^ key.charCodeAt(i), FNV_PRIME);
+    const slot = hash >>> SLOT_SHIFT;
+    if (seen[slot] === hash) return true;
+    seen[slot] = hash;
+    return false;
   }
 
   /** Every pattern that is kept; some may come twice. */

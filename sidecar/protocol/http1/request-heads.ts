@@ -35,8 +35,8 @@ export class RequestPattern extends HeadPattern {
   readonly chunked: boolean;
   /** The protocol that a GET asks to change to; '' for none. */
   readonly upgrade: string;
-  /** The heads by method and target. */
-  readonly lines = new Map<string, RequestHead>();
+  /** The heads by method and target; while the pattern is kept. */
+  private lines: Map<string, RequestHead> | undefined = undefined;
   private lastLine = '';
   private lastHead: RequestHead | undefined = undefined;
 
@@ -55,12 +55,25 @@ export class RequestPattern extends HeadPattern {
   /** The head with this method and target, if it is known. Clients repeat themselves, and comparing is cheaper than hashing. */
   headFor(line: string): RequestHead | undefined {
     if (line === this.lastLine) return this.lastHead;
-    const head = this.lines.get(line);
+    const head = this.lines?.get(line);
     if (head !== undefined) {
       this.lastLine = line;
       this.lastHead = head;
     }
     return head;
+  }
+
+  /** Keeps a head; by how many more are kept now. */
+  keep(line: string, head: RequestHead): number {
+    this.lines ??= new Map();
+    const before = this.lines.size;
+    if (before >= MAX_LINES_PER_PATTERN) this.lines.clear();
+    this.lines.set(line, head);
+    return this.lines.size - before;
+  }
+
+  forgetHeads(): void {
+    this.lines = undefined;
   }
 }
 
@@ -113,20 +126,16 @@ export class Http1RequestHeads {
 
   /** `textLength`: of the text that `line` was cut from. */
   private headOf(pattern: RequestPattern, line: string, textLength: number): RequestHead | Http1Fault {
-    if (!pattern.known || line.length > MAX_KEPT_LINE_BYTES) return requestHead(pattern, line);
+    if (!pattern.kept || line.length > MAX_KEPT_LINE_BYTES) return requestHead(pattern, line);
     // A slice keeps the text that it was cut from: a copy keeps less.
     const kept = textLength > MAX_KEPT_LINE_BYTES ? Buffer.from(line, 'latin1').toString('latin1') : line;
     const head = requestHead(pattern, kept);
     if (typeof head === 'string') return head;
     if (this.lines >= MAX_LINES) {
-      for (const known of this.patterns.all()) known.lines.clear();
+      for (const known of this.patterns.all()) known.forgetHeads();
       this.lines = 0;
-    } else if (pattern.lines.size >= MAX_LINES_PER_PATTERN) {
-      this.lines -= pattern.lines.size;
-      pattern.lines.clear();
     }
-    this.lines++;
-    pattern.lines.set(kept, head);
+    this.lines += pattern.keep(kept, head);
     return head;
   }
 }

@@ -258,11 +258,13 @@ export abstract class Http2Connection {
       to -= chunk[from++] ?? 0;
     }
     if ((flags & FLAG.PRIORITY) !== 0) {
-      if (to - from >= 5 && readUint31(chunk, from) === streamId) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'self_dependency');
+      if (to - from >= 5 && readUint31(chunk, from) === streamId)
+        return this.fail(H2_ERROR.PROTOCOL_ERROR, 'self_dependency');
       from += 5;
     }
     if (from > to) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'padding');
-    if ((flags & FLAG.END_HEADERS) !== 0) return this.onHeaders(streamId, chunk, from, to, (flags & FLAG.END_STREAM) !== 0);
+    if ((flags & FLAG.END_HEADERS) !== 0)
+      return this.onHeaders(streamId, chunk, from, to, (flags & FLAG.END_STREAM) !== 0);
     this.headerStream = streamId;
     this.headerFlags = flags;
     this.headerParts = [Buffer.from(chunk.subarray(from, to))];
@@ -374,7 +376,9 @@ export abstract class Http2Connection {
   writeData(streamId: number, chunk: Buffer, end: boolean): void {
     this.sendWindow -= chunk.length;
     const at = this.outbox.reserve(FRAME_HEADER_BYTES);
-    this.outbox.advance(writeFrameHeader(this.outbox.block, at, chunk.length, FRAME.DATA, end ? FLAG.END_STREAM : 0, streamId));
+    this.outbox.advance(
+      writeFrameHeader(this.outbox.block, at, chunk.length, FRAME.DATA, end ? FLAG.END_STREAM : 0, streamId),
+    );
     if (chunk.length > 0) this.outbox.append(chunk);
   }
 

@@ -16,7 +16,11 @@ export interface HeadProblem {
 }
 
 /** How a decoded list becomes a head, for one kind of head. */
-type Build<Head> = (list: readonly string[], volatile: string[], intern: (list: string[], shape: string) => Fields) => Head | string;
+type Build<Head> = (
+  list: readonly string[],
+  volatile: string[],
+  intern: (list: string[], shape: string) => Fields,
+) => Head | string;
 
 /**
  * Decodes the heads of one connection, the same bytes to the same object. A block is a stable prefix and a volatile tail; the prefix is looked
@@ -55,7 +59,7 @@ export class HeadReader<Head> {
     }
     const split = findVolatileTail(block, start, end);
     if (split < 0 || split - start > MAX_KEY_BYTES) return this.readWhole(block, start, end);
-    const key = block.toString("latin1", start, split);
+    const key = block.toString('latin1', start, split);
     let known = this.byPrefix.get(key);
     if (known === undefined) {
       const decoded = this.decode(block, start, split);
@@ -115,7 +119,13 @@ const decodingProblem = (reason: string): HeadProblem =>
   reason === 'header_list_too_large' ? { kind: 'too_large', detail: reason } : { kind: 'compression', detail: reason };
 
 /** Trailers: fields only. Returns the list, or a problem. */
-export const readTrailers = (decoder: HpackDecoder, block: Buffer, start: number, end: number, trusted: boolean): FieldList | HeadProblem => {
+export const readTrailers = (
+  decoder: HpackDecoder,
+  block: Buffer,
+  start: number,
+  end: number,
+  trusted: boolean,
+): FieldList | HeadProblem => {
   const list: string[] = [];
   const reason = decoder.decode(block, start, end, list);
   if (reason !== '') return decodingProblem(reason);
@@ -163,7 +173,8 @@ class FieldSorter {
     if (problem !== '') return problem;
     if (isReserved(name) && !this.allowed(name)) return '';
     if (name === 'content-length') {
-      if (!CONTENT_LENGTH.test(value) || (this.contentLength !== '' && this.contentLength !== value)) return 'content_length';
+      if (!CONTENT_LENGTH.test(value) || (this.contentLength !== '' && this.contentLength !== value))
+        return 'content_length';
       if (this.contentLength !== '') return '';
       this.contentLength = value;
     }
@@ -228,7 +239,11 @@ const REQUEST_PSEUDO = new Set([':method', ':scheme', ':authority', ':path', ':p
 const LINK_FIELDS = new Set(['outrider-to', 'outrider-port', 'outrider-route', 'outrider-thrift']);
 const PORT = /^[0-9]{1,5}$/;
 
-const setLinkField = (link: { to: string; port: number; route: string; thrift: string }, name: string, value: string): void => {
+const setLinkField = (
+  link: { to: string; port: number; route: string; thrift: string },
+  name: string,
+  value: string,
+): void => {
   if (name === 'outrider-to') link.to = value;
   else if (name === 'outrider-port') link.port = PORT.test(value) ? Number(value) : -1;
   else if (name === 'outrider-route') link.route = value;

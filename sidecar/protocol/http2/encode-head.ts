@@ -69,6 +69,7 @@ export const volatileBytes = (volatile: FieldList): number => {
 /** Writes volatile fields (or trailers) as never-indexed literals at `at`; the position behind them. */
 export const encodeVolatile = (out: Buffer, at: number, volatile: FieldList): number => {
   let pos = at;
-  for (let i = 0; i < volatile.length; i += 2) pos = writeVolatileField(out, pos, volatile[i] as string, volatile[i + 1] as string);
+  for (let i = 0; i < volatile.length; i += 2)
+    pos = writeVolatileField(out, pos, volatile[i] as string, volatile[i + 1] as string);
   return pos;
 };

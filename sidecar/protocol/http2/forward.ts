@@ -40,7 +40,11 @@ export class Http2ClientConnection extends Http2Connection {
 
   /** True while one more request may start. */
   get available(): boolean {
-    return !this.closed && !this.retired && this.streams.size < Math.min(this.settings.maxConcurrentStreams, this.context.maxConcurrentStreams);
+    return (
+      !this.closed &&
+      !this.retired &&
+      this.streams.size < Math.min(this.settings.maxConcurrentStreams, this.context.maxConcurrentStreams)
+    );
   }
 
   get takesRequests(): boolean {

@@ -56,7 +56,14 @@ export const H2_ERROR = {
 export type H2Error = (typeof H2_ERROR)[keyof typeof H2_ERROR];
 
 /** Writes a frame header at `pos`; the position behind it. */
-export const writeFrameHeader = (out: Buffer, pos: number, length: number, type: number, flags: number, streamId: number): number => {
+export const writeFrameHeader = (
+  out: Buffer,
+  pos: number,
+  length: number,
+  type: number,
+  flags: number,
+  streamId: number,
+): number => {
   out[pos] = length >>> 16;
   out[pos + 1] = length >>> 8;
   out[pos + 2] = length;
@@ -75,4 +82,7 @@ export const writeUint32 = (out: Buffer, pos: number, value: number): number => 
 
 /** The 31 bits of a stream id, window increment or the like; the reserved bit is ignored (RFC 9113 §4.1). */
 export const readUint31 = (buf: Buffer, pos: number): number =>
-  (((buf[pos] as number) & 0x7f) << 24) | ((buf[pos + 1] as number) << 16) | ((buf[pos + 2] as number) << 8) | (buf[pos + 3] as number);
+  (((buf[pos] as number) & 0x7f) << 24) |
+  ((buf[pos + 1] as number) << 16) |
+  ((buf[pos + 2] as number) << 8) |
+  (buf[pos + 3] as number);

@@ -44,7 +44,8 @@ export class Http2ServerConnection extends Http2Connection {
     if (this.prefaceLeft > 0 && !this.closed) {
       const size = Math.min(this.prefaceLeft, chunk.length);
       const from = PREFACE.length - this.prefaceLeft;
-      if (chunk.compare(PREFACE, from, from + size, 0, size) !== 0) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'preface');
+      if (chunk.compare(PREFACE, from, from + size, 0, size) !== 0)
+        return this.fail(H2_ERROR.PROTOCOL_ERROR, 'preface');
       this.prefaceLeft -= size;
       chunk = chunk.subarray(size);
       if (chunk.length === 0) return;

@@ -86,7 +86,12 @@ export abstract class Http2Stream {
     if (this.closed || this.localEnded || this.endQueued) return;
     const { connection } = this;
     const { length } = chunk;
-    if (this.queue === undefined && length <= MAX_FRAME_BYTES && length <= this.sendWindow && connection.mayWrite(length)) {
+    if (
+      this.queue === undefined &&
+      length <= MAX_FRAME_BYTES &&
+      length <= this.sendWindow &&
+      connection.mayWrite(length)
+    ) {
       this.writeFrame(chunk, end);
       if (length > 0) this.sent(length);
       if (end) this.closeIfOver();
@@ -129,7 +134,10 @@ export abstract class Http2Stream {
     else queue[0] = first.subarray(size);
     const last = queue.length === 0;
     if (last) this.queue = undefined;
-    this.writeFrame(whole ? first : first.subarray(0, size), last && this.endQueued && this.trailersQueued === undefined);
+    this.writeFrame(
+      whole ? first : first.subarray(0, size),
+      last && this.endQueued && this.trailersQueued === undefined,
+    );
     if (last && this.trailersQueued !== undefined) {
       this.localEnded = true;
       this.connection.writeTrailers(this.id, this.trailersQueued);
@@ -164,7 +172,8 @@ export abstract class Http2Stream {
   private close(): void {
     this.closed = true;
     this.queue = undefined;
-    if (this.windowSize > this.connection.ourInitialWindow) this.connection.account.unreserve(this.windowSize - this.connection.ourInitialWindow);
+    if (this.windowSize > this.connection.ourInitialWindow)
+      this.connection.account.unreserve(this.windowSize - this.connection.ourInitialWindow);
     this.connection.remove(this);
   }
 

@@ -85,7 +85,8 @@ export class TcpPipe {
   abort(): void {
     if (this.over) return;
     this.finish();
-    if ('resetAndDestroy' in this.socket && typeof this.socket.resetAndDestroy === 'function') this.socket.resetAndDestroy();
+    if ('resetAndDestroy' in this.socket && typeof this.socket.resetAndDestroy === 'function')
+      this.socket.resetAndDestroy();
     else this.socket.destroy();
   }
 

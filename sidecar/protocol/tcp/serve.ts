@@ -7,7 +7,8 @@ import { TcpPipe } from './pipe.ts';
 const NO_STABLE_FIELDS = new Fields(NO_FIELDS);
 
 /** The head of a raw TCP connection's exchange: CONNECT to `authority` (`host:port`). Made once per listener, so that its plan is kept. */
-export const tcpRequestHead = (authority: string): RequestHead => new RequestHead('CONNECT', 'http', authority, '', NO_STABLE_FIELDS);
+export const tcpRequestHead = (authority: string): RequestHead =>
+  new RequestHead('CONNECT', 'http', authority, '', NO_STABLE_FIELDS);
 
 /** The server's side of a raw TCP connection: one connection is one exchange, whose bodies are the bytes. */
 export class TcpServerConnection implements Downstream {
