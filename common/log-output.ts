@@ -76,7 +76,10 @@ export class LogOutput {
 
   private writeNext(): void {
     const lines = this.lines.length;
-    if (lines > 0) return this.writeFrom(this.take(), 0, lines);
+    if (lines > 0) {
+      this.writeFrom(this.take(), 0, lines);
+      return;
+    }
     this.busy = false;
     for (const resolve of this.onIdle.splice(0)) resolve();
   }

@@ -1,9 +1,9 @@
+import type { LogOutput } from '../../common/log-output.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
 import { responseFlags } from './labels.ts';
-import type { LineWriter } from './line-writer.ts';
 
 /** Where its lines go. */
-export type AccessLogWriter = Pick<LineWriter, 'write'>;
+export type AccessLogOutput = Pick<LogOutput, 'write'>;
 
 /** What is logged: nothing, exchanges that failed, or every one. `OUTRIDER_ACCESS_LOG`. */
 export type AccessLogMode = 'off' | 'errors' | 'all';
@@ -56,11 +56,11 @@ export const isFailure = (
 /** JSON lines about exchanges (docs: errors). Owned by `proxy.ts`; lives as long as the sidecar. */
 export class AccessLog {
   readonly mode: AccessLogMode;
-  private readonly writer: AccessLogWriter;
+  private readonly output: AccessLogOutput;
 
-  constructor(mode: AccessLogMode, writer: AccessLogWriter) {
+  constructor(mode: AccessLogMode, output: AccessLogOutput) {
     this.mode = mode;
-    this.writer = writer;
+    this.output = output;
   }
 
   /** True when an exchange with this outcome is logged: ask before making an entry. */
@@ -69,7 +69,7 @@ export class AccessLog {
   }
 
   write(entry: AccessLogEntry): void {
-    this.writer.write(formatEntry(entry));
+    this.output.write(`${formatEntry(entry)}\n`);
   }
 }
 

@@ -71,7 +71,7 @@ export const COLLECTED_METRICS = {
   outrider_active_requests: gauge('Requests that have begun and not ended.', ['direction']),
   outrider_buffered_bytes: gauge('Bytes of bodies that wait in this sidecar.'),
   outrider_access_log_dropped_total: counter(
-    'Access log lines that were dropped because standard output was too slow.',
+    'Log lines that were dropped because standard output was too slow or gone.',
   ),
 } as const satisfies Record<string, Definition>;
 

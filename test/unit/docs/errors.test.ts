@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { DETAILS } from '../../../sidecar/errors/details.ts';
 import { ERRORS } from '../../../sidecar/errors/proxy-error.ts';
-import { sources } from './support/sources.ts';
 import { tableRows } from './support/markdown-tables.ts';
+import { sources } from './support/sources.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const page = readFileSync(join(ROOT, 'docs/errors.md'), 'utf8');
@@ -39,12 +39,14 @@ t.test('docs/errors.md says what to do about every code', t => {
     rows.map(([code]) => plain(code)),
     Object.keys(ERRORS),
   );
-  for (const [code = "", advice] of rows) t.match(advice, /\w/, code);
+  for (const [code = '', advice] of rows) t.match(advice, /\w/, code);
   t.end();
 });
 
 t.test('docs/errors.md lists the details that the code lists', t => {
-  const documented = Object.fromEntries(tableRows(page, 'Details').map(([detail, meaning]) => [plain(detail), meaning]));
+  const documented = Object.fromEntries(
+    tableRows(page, 'Details').map(([detail, meaning]) => [plain(detail), meaning]),
+  );
   t.same(documented, DETAILS);
   t.end();
 });

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import t from 'tap';
 import { manualClock } from '../../../common/clock.ts';
 import { METRICS, TRAFFIC_METRICS } from '../../../sidecar/telemetry/definitions.ts';
-import { DEFAULT_MAX_SERIES, IDLE_MS, Metrics } from '../../../sidecar/telemetry/metrics.ts';
 import { MAX_METHODS_PER_SERVICE } from '../../../sidecar/telemetry/method-names.ts';
+import { DEFAULT_MAX_SERIES, IDLE_MS, Metrics } from '../../../sidecar/telemetry/metrics.ts';
 import { BUCKETS } from '../../../sidecar/telemetry/request-metrics.ts';
 import { tableRows } from './support/markdown-tables.ts';
 
@@ -33,7 +33,7 @@ t.test('docs/metrics.md has the metrics that the code has, with their types, lab
 });
 
 t.test('docs/metrics.md gives each metric the unit that its name says', t => {
-  for (const [name = "", , unit] of rows) {
+  for (const [name = '', , unit] of rows) {
     if (/_seconds/.test(plain(name))) t.equal(unit, 'seconds', name);
     else if (/_bytes/.test(plain(name))) t.equal(unit, 'bytes', name);
     else t.match(unit, /^[a-z0-9 ]+$/, name);
@@ -49,11 +49,16 @@ t.test('docs/metrics.md explains every label', t => {
     'those of requests, all and no others',
   );
   t.same(
-    shared.filter(([, , tcp]) => tcp === 'yes').map(([label]) => plain(label)).sort(),
+    shared
+      .filter(([, , tcp]) => tcp === 'yes')
+      .map(([label]) => plain(label))
+      .sort(),
     [...TCP_LABELS].sort(),
     'those of connections',
   );
-  const explained = new Set([...shared, ...tableRows(page, 'Labels of the others')].flatMap(([label]) => plain(label).split(', ')));
+  const explained = new Set(
+    [...shared, ...tableRows(page, 'Labels of the others')].flatMap(([label]) => plain(label).split(', ')),
+  );
   const used = new Set(Object.values(METRICS).flatMap(({ labels }) => labels));
   t.same([...explained].sort(), [...used].sort());
   t.end();
@@ -81,6 +86,7 @@ t.test('a scrape shows documented metrics and labels only', async t => {
   await using metrics = new Metrics({ clock: manualClock(), build: { version: '1.0.0', nodeVersion: 'v26' } });
   for (const { name, definition, samples } of metrics.collect()) {
     t.equal(METRICS[name], definition, name);
-    for (const { labels = {} } of samples) for (const label of Object.keys(labels)) t.ok(definition.labels.includes(label), `${name} ${label}`);
+    for (const { labels = {} } of samples)
+      for (const label of Object.keys(labels)) t.ok(definition.labels.includes(label), `${name} ${label}`);
   }
 });

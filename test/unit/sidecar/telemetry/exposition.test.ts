@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap';
 import { manualClock } from '../../../../common/clock.ts';
-import { expose, type ExpositionFormat, type Family, formatFor } from '../../../../sidecar/telemetry/exposition.ts';
+import { type ExpositionFormat, expose, type Family, formatFor } from '../../../../sidecar/telemetry/exposition.ts';
 import { Metrics } from '../../../../sidecar/telemetry/metrics.ts';
 import { parseSamples } from '../../../support/prometheus-text.ts';
 import { labels } from './labels.fixture.ts';
@@ -11,13 +11,23 @@ const textOf = async (families: Iterable<Family>, format: ExpositionFormat): Pro
 const COUNTER = { type: 'counter', help: 'Things.', labels: ['name'] } as const;
 
 t.test('label values are escaped', async t => {
-  const family = { name: 'things_total', definition: COUNTER, samples: [{ sharedLabels: { name: 'a"b\\c\nd' }, value: 1 }] };
-  t.equal(await textOf([family], 'text'), '# HELP things_total Things.\n# TYPE things_total counter\nthings_total{name="a\\"b\\\\c\\nd"} 1\n');
+  const family = {
+    name: 'things_total',
+    definition: COUNTER,
+    samples: [{ sharedLabels: { name: 'a"b\\c\nd' }, value: 1 }],
+  };
+  t.equal(
+    await textOf([family], 'text'),
+    '# HELP things_total Things.\n# TYPE things_total counter\nthings_total{name="a\\"b\\\\c\\nd"} 1\n',
+  );
 });
 
 t.test('OpenMetrics names the counter without _total, and ends with EOF', async t => {
   const family = { name: 'things_total', definition: COUNTER, samples: [{ value: 3 }] };
-  t.equal(await textOf([family], 'openmetrics'), '# HELP things Things.\n# TYPE things counter\nthings_total 3\n# EOF\n');
+  t.equal(
+    await textOf([family], 'openmetrics'),
+    '# HELP things Things.\n# TYPE things counter\nthings_total 3\n# EOF\n',
+  );
 });
 
 t.test('a long family comes in chunks of whole lines, with one head', async t => {
@@ -91,7 +101,10 @@ t.test('OpenMetrics is for those who ask for it', t => {
   t.equal(formatFor('*/*'), 'text');
   t.equal(formatFor('text/plain'), 'text');
   t.equal(formatFor('application/openmetrics-text; version=1.0.0'), 'openmetrics');
-  t.equal(formatFor('application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1'), 'openmetrics');
+  t.equal(
+    formatFor('application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1'),
+    'openmetrics',
+  );
   t.equal(formatFor('application/openmetrics-text;q=0.2,text/plain;q=0.3'), 'text');
   t.equal(formatFor('application/openmetrics-text;q=0'), 'text');
   t.end();

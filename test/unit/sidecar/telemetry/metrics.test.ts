@@ -41,7 +41,7 @@ t.test('a request lies in the bucket whose upper bound it does not exceed', asyn
   t.equal(upTo('+Inf'), 7);
 });
 
-t.test('counts are exact whatever is recorded in whatever order', async t => {
+t.test('counts are exact whatever is recorded in whatever order', async () => {
   const request = fc.record({ series: fc.nat(40), durationMs: fc.nat(100_000), bytes: fc.nat(1e6) });
   await fc.assert(
     fc.asyncProperty(fc.array(request, { maxLength: 200 }), async requests => {
@@ -118,7 +118,10 @@ t.test('beyond the cap requests are counted as overflow, and totals stay right',
   for (let i = 0; i < 10; i++) metrics.record(metrics.series(labels({ route: `r${i}` })), 1, 1, 1);
   const samples = await scrape(metrics);
   t.equal(total(samples, 'outrider_requests_total'), 10);
-  t.equal(total(samples, 'outrider_requests_total', { route: 'overflow', response_code: 'overflow', reporter: 'overflow' }), 7);
+  t.equal(
+    total(samples, 'outrider_requests_total', { route: 'overflow', response_code: 'overflow', reporter: 'overflow' }),
+    7,
+  );
   t.equal(total(samples, 'outrider_metric_series', { table: 'requests' }), 3);
 });
 
@@ -162,7 +165,13 @@ t.test('an open TCP connection keeps its series, and its bytes show before it en
 
 t.test('retries are counted by destination and reason', async t => {
   const metrics = metricsAt(manualClock());
-  const about = { source_service: 'web', source_namespace: 'shop', destination_service: 'payments', destination_namespace: 'shop', route: '' };
+  const about = {
+    source_service: 'web',
+    source_namespace: 'shop',
+    destination_service: 'payments',
+    destination_namespace: 'shop',
+    route: '',
+  };
   metrics.retried({ ...about, reason: 'reset' });
   metrics.retried({ ...about, reason: 'reset' });
   metrics.retried({ ...about, reason: 'connect-failure' });
