@@ -160,10 +160,9 @@ t.test('the same bytes give the same head from the second time on', t => {
   const heads = new Http1RequestHeads();
   const text = (path: string, id: string): string =>
     head(`GET ${path} HTTP/1.1`, 'Host: a', `X-Request-Id: ${id}`, 'A: b');
-  const first = decoded(heads, text('/', '1'));
-  t.equal(heads.match(text('/', '1'), 0), undefined, 'what came once is not tried for');
+  decoded(heads, text('/', '1'));
+  t.equal(heads.match(text('/', '1'), 0), undefined, 'what came once is not kept');
   const second = decoded(heads, text('/', '2'));
-  t.equal(second.head.fields, first.head.fields);
   const third = heads.match(text('/', 'three'), 0);
   t.equal(third?.head, second.head);
   t.same(third?.volatile, ['x-request-id', 'three']);
@@ -173,10 +172,10 @@ t.test('the same bytes give the same head from the second time on', t => {
 
 t.test('another path shares the fields', t => {
   const heads = new Http1RequestHeads();
-  const first = decoded(heads, head('GET /1 HTTP/1.1', 'Host: a', 'A: b'));
-  decoded(heads, head('GET /2 HTTP/1.1', 'Host: a', 'A: b'));
+  decoded(heads, head('GET /1 HTTP/1.1', 'Host: a', 'A: b'));
+  const second = decoded(heads, head('GET /2 HTTP/1.1', 'Host: a', 'A: b'));
   const third = heads.match(head('GET /3 HTTP/1.1', 'Host: a', 'A: b'), 0);
-  t.equal(third?.head.fields, first.head.fields);
+  t.equal(third?.head.fields, second.head.fields);
   t.equal(third?.head.path, '/3');
   t.end();
 });
