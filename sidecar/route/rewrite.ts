@@ -1,5 +1,5 @@
 import type { FilterView, NameValue, PathModifier } from '../../api/snapshot.ts';
-import { type FieldList, Fields, RequestHead, ResponseHead } from '../protocol/head.ts';
+import { type FieldList, Fields, RequestHead, ResponseHead, VOLATILE } from '../protocol/head.ts';
 import { pathOf } from './match-route.ts';
 
 /** The filters of the Gateway API, applied to heads. Heads are immutable: the result is a new one, which the plan keeps. */
@@ -71,26 +71,68 @@ const replacePath = (head: RequestHead, modifier: PathModifier, prefix: string):
 const hostOf = (filter: HeaderModifier): string | undefined =>
   filter.set.find(({ name }) => name.toLowerCase() === 'host')?.value;
 
-const modify = (fields: Fields, filter: HeaderModifier): Fields => {
-  const removed = new Set(filter.remove.map(name => name.toLowerCase()));
-  const set = new Map(filter.set.map(({ name, value }) => [name.toLowerCase(), value]));
-  set.delete('host');
-  const list: string[] = [];
-  for (let i = 0; i < fields.list.length; i += 2) {
-    const name = fields.list[i] as string;
-    if (!removed.has(name) && !set.has(name)) list.push(name, fields.list[i + 1] as string);
+/**
+ * The change that the filters of this type make to the fields that are new with every message (`date`, `traceparent`, …); undefined when they
+ * make none. Made once for a plan.
+ */
+export const rewriteVolatile = (
+  filters: readonly FilterView[],
+  type: HeaderModifier['type'],
+): ((volatile: FieldList) => FieldList) | undefined => {
+  const edits: Edit[] = [];
+  for (const filter of filters) {
+    if (filter.type !== type) continue;
+    const edit = editOf(filter, name => VOLATILE.has(name));
+    if (!isEmpty(edit)) edits.push(edit);
   }
-  for (const [name, value] of set) list.push(name, value);
-  return new Fields(append(list, filter.add), fields.http1Shape);
+  if (edits.length === 0) return undefined;
+  return volatile => edits.reduce<FieldList>((list, edit) => apply(list, edit), volatile);
 };
 
-/** An added value joins the one that is there (RFC 9110 §5.3). */
-const append = (list: readonly string[], add: readonly NameValue[]): FieldList => {
-  const result = [...list];
+const modify = (fields: Fields, filter: HeaderModifier): Fields => {
+  const edit = editOf(filter, name => !VOLATILE.has(name));
+  return isEmpty(edit) ? fields : new Fields(apply(fields.list, edit), fields.http1Shape);
+};
+
+/** A modifier's changes, names lower-case. */
+interface Edit {
+  readonly set: readonly NameValue[];
+  readonly add: readonly NameValue[];
+  readonly remove: ReadonlySet<string>;
+}
+
+/**
+ * Fields that no filter may touch: those that say where a message ends or belong to one connection (RFC 9110 §7.6.1, RFC 9113 §8.2.2), the
+ * authority, which is not a field here, and the mesh's own.
+ */
+const UNTOUCHABLE =
+  /^(?::.*|host|connection|keep-alive|proxy-connection|transfer-encoding|content-length|te|trailer|upgrade|(?:x-)?outrider-.*)$/;
+
+const editOf = (filter: HeaderModifier, concerns: (name: string) => boolean): Edit => {
+  const takes = (name: string): boolean => concerns(name) && !UNTOUCHABLE.test(name);
+  const taken = (list: readonly NameValue[]): readonly NameValue[] =>
+    list.map(({ name, value }) => ({ name: name.toLowerCase(), value })).filter(({ name }) => takes(name));
+  return {
+    set: taken(filter.set),
+    add: taken(filter.add),
+    remove: new Set(filter.remove.map(name => name.toLowerCase()).filter(takes)),
+  };
+};
+
+const isEmpty = ({ set, add, remove }: Edit): boolean => set.length === 0 && add.length === 0 && remove.size === 0;
+
+const apply = (list: FieldList, { set, add, remove }: Edit): FieldList => {
+  const values = new Map(set.map(({ name, value }) => [name, value]));
+  const result: string[] = [];
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i] as string;
+    if (!remove.has(name) && !values.has(name)) result.push(name, list[i + 1] as string);
+  }
+  for (const [name, value] of values) result.push(name, value);
   for (const { name, value } of add) {
-    const lower = name.toLowerCase();
-    const at = result.findIndex((entry, index) => index % 2 === 0 && entry === lower);
-    if (at < 0) result.push(lower, value);
+    const at = result.findIndex((entry, index) => index % 2 === 0 && entry === name);
+    // An added value joins the one that is there (RFC 9110 §5.3); Set-Cookie alone can't be joined (RFC 6265 §3).
+    if (at < 0 || name === 'set-cookie') result.push(name, value);
     else result[at + 1] = `${result[at + 1]},${value}`;
   }
   return result;
