@@ -21,7 +21,10 @@ const rowsOf = (lines: readonly string[]): string[] => lines.filter(line => line
 t.test('docs/configuration.md has every field of every kind as the schema has it, and no other', t => {
   for (const kind of KINDS) {
     const lines = section(kind.kind);
-    t.ok(lines.includes(`\`${apiVersionOf(kind)}\`. ${kind.description}`), `${kind.kind}: ${apiVersionOf(kind)}. ${kind.description}`);
+    t.ok(
+      lines.includes(`\`${apiVersionOf(kind)}\`. ${kind.description}`),
+      `${kind.kind}: ${apiVersionOf(kind)}. ${kind.description}`,
+    );
     t.same(rowsOf(lines), listFields(kind).map(row), kind.kind);
   }
   const metadata = listFields({ schema: { metadata: METADATA_SCHEMA }, required: ['metadata'] });
