@@ -107,6 +107,7 @@ export const collectProxy = (metrics: Metrics, proxy: Proxy, identities: Identit
         const labels = {
           destination_service: cluster.name,
           destination_namespace: cluster.namespace,
+          destination_port: String(cluster.port),
           endpoint: endpoint.address,
           state: endpoint.ejected ? 'ejected' : 'healthy',
         };

@@ -60,6 +60,7 @@ export const COLLECTED_METRICS = {
   outrider_endpoint_state: gauge('1, with the state that the endpoint is in.', [
     'destination_service',
     'destination_namespace',
+    'destination_port',
     'endpoint',
     'state',
   ]),
