@@ -29,6 +29,11 @@ export class MessageWriter {
   private owed = 0;
   /** Counted on the account while the socket is congested. */
   private held = 0;
+  private corked = false;
+  private readonly uncorkLater = (): void => {
+    this.corked = false;
+    this.socket.uncork();
+  };
   private readonly socket: Duplex;
   private readonly account: BufferAccount;
   private readonly onWritten: (bytes: number) => void;
@@ -121,16 +126,22 @@ export class MessageWriter {
     if (length <= JOIN_BYTES) {
       const text = length === 0 ? kept + tail : kept + chunk.toString('latin1') + tail;
       if (text !== '') free = socket.write(text, 'latin1');
-    } else if (kept === '' && tail === '') free = socket.write(chunk);
-    else {
-      socket.cork();
+    } else {
+      this.cork();
       if (kept !== '') socket.write(kept, 'latin1');
       free = socket.write(chunk);
       if (tail !== '') free = socket.write(tail, 'latin1');
-      socket.uncork();
     }
     if (!free) this.hold();
     if (length > 0) this.giveCredit(length);
+  }
+
+  /** What is written during one turn of the event loop goes out in one system call: TLS hands over at most 16 KiB at a time. */
+  private cork(): void {
+    if (this.corked) return;
+    this.corked = true;
+    this.socket.cork();
+    setImmediate(this.uncorkLater);
   }
 
   private giveCredit(bytes: number): void {
