@@ -85,71 +85,77 @@ t.test('a sidecar that does not confirm slows nobody, and gets the newest state 
   for (const { stream } of [slow, quick]) stream.close('done');
 });
 
-t.test('a sidecar that comes back gets only what changed meanwhile, also from a control plane that was restarted', async t => {
-  const dataDir = t.testdir();
-  const storePath = `${dataDir}/store.db`;
-  const options = { instance: 'same', subscriptions: ['service-0.default', 'service-1.default'] };
-  let have: { configVersion: string; endpointVersion: string; services: Record<string, readonly [string, string]> };
-  {
+t.test(
+  'a sidecar that comes back gets only what changed meanwhile, also from a control plane that was restarted',
+  async t => {
+    const dataDir = t.testdir();
+    const storePath = `${dataDir}/store.db`;
+    const options = { instance: 'same', subscriptions: ['service-0.default', 'service-1.default'] };
+    let have: { configVersion: string; endpointVersion: string; services: Record<string, readonly [string, string]> };
+    {
+      await using plane = await startBackHalf({ dataDir, storePath });
+      await createServices(plane.store, 2, 1);
+      const tls = identityFrom(plane.identities.mesh.authority, plane.trustBundlePem, 'default', 'client');
+      const sidecar = await simulateSidecar({ url: plane.url, tls, ...options });
+      const [{ configVersion, endpointVersion, changed }] = sidecar.updates as [SimulatedSidecar['updates'][number]];
+      t.equal(changed.length, 2);
+      have = {
+        configVersion,
+        endpointVersion,
+        services: Object.fromEntries(changed.map(({ service, versions }) => [service, versions])),
+      };
+      sidecar.stream.close('restart');
+    }
     await using plane = await startBackHalf({ dataDir, storePath });
-    await createServices(plane.store, 2, 1);
     const tls = identityFrom(plane.identities.mesh.authority, plane.trustBundlePem, 'default', 'client');
-    const sidecar = await simulateSidecar({ url: plane.url, tls, ...options });
-    const [{ configVersion, endpointVersion, changed }] = sidecar.updates as [SimulatedSidecar['updates'][number]];
-    t.equal(changed.length, 2);
-    have = {
-      configVersion,
-      endpointVersion,
-      services: Object.fromEntries(changed.map(({ service, versions }) => [service, versions])),
-    };
-    sidecar.stream.close('restart');
-  }
-  await using plane = await startBackHalf({ dataDir, storePath });
-  const tls = identityFrom(plane.identities.mesh.authority, plane.trustBundlePem, 'default', 'client');
-  const same = await simulateSidecar({ url: plane.url, tls, ...options, have });
-  t.match(same.updates, [{ configVersion: have.configVersion, changed: [], removed: [] }], 'nothing changed');
-  same.stream.close('again');
-  await plane.store.create(HTTP_ROUTE, routeTo('service-1', 1));
-  const changed = await simulateSidecar({ url: plane.url, tls, ...options, have });
-  t.match(changed.updates, [{ changed: [{ service: 'service-1.default' }] }]);
-  t.equal(changed.updates[0]?.changed.length, 1);
-  changed.stream.close('done');
-});
+    const same = await simulateSidecar({ url: plane.url, tls, ...options, have });
+    t.match(same.updates, [{ configVersion: have.configVersion, changed: [], removed: [] }], 'nothing changed');
+    same.stream.close('again');
+    await plane.store.create(HTTP_ROUTE, routeTo('service-1', 1));
+    const changed = await simulateSidecar({ url: plane.url, tls, ...options, have });
+    t.match(changed.updates, [{ changed: [{ service: 'service-1.default' }] }]);
+    t.equal(changed.updates[0]?.changed.length, 1);
+    changed.stream.close('done');
+  },
+);
 
-t.test('an update that cannot be applied is refused with a path that `Sidecar` shows; the old one stays, and a better one is taken', async t => {
-  const dir = t.testdir({ data: {}, web: {} });
-  await using plane = await startBackHalf({ dataDir: `${dir}/data` });
-  await createServices(plane.store, 1, 1);
-  let strict = false;
-  await using web = startTestSidecar({
-    stateDir: `${dir}/web`,
-    controlPlanes: [plane.url],
-    caFile: plane.caFile,
-    token: await plane.token('default', 'web'),
-    service: 'web',
-    upstreams: ['service-0'],
-    validate: value =>
-      strict && JSON.stringify(value).includes('"weight":7,')
-        ? { path: 'services[0].ports[0].routes[0].backends[0].weight', reason: 'must not be 7' }
-        : undefined,
-  });
-  await until('subscribed', () => web.discovery.lookup('service-0') === 'known');
-  strict = true;
-  const before = web.discovery.snapshots.value;
-  await plane.store.create(HTTP_ROUTE, routeTo('service-0', 7));
-  const object = async () => (await plane.store.list(SIDECAR)).items[0]?.status;
-  await until('refused', async () => (await object())?.state === 'Refused');
-  t.match(await object(), {
-    refused: { path: 'services[0].ports[0].routes[0].backends[0].weight', reason: 'must not be 7' },
-    acked: { config: before.configVersion },
-  });
-  t.equal(web.discovery.snapshots.value, before);
-  t.match(web.discovery.status().refused, { reason: 'must not be 7' });
-  await plane.store.update(HTTP_ROUTE, routeTo('service-0', 8));
-  await until('synced', async () => (await object())?.state === 'Synced');
-  t.equal((await object())?.refused, undefined);
-  t.not(web.discovery.snapshots.value, before);
-});
+t.test(
+  'an update that cannot be applied is refused with a path that `Sidecar` shows; the old one stays, and a better one is taken',
+  async t => {
+    const dir = t.testdir({ data: {}, web: {} });
+    await using plane = await startBackHalf({ dataDir: `${dir}/data` });
+    await createServices(plane.store, 1, 1);
+    let strict = false;
+    await using web = startTestSidecar({
+      stateDir: `${dir}/web`,
+      controlPlanes: [plane.url],
+      caFile: plane.caFile,
+      token: await plane.token('default', 'web'),
+      service: 'web',
+      upstreams: ['service-0'],
+      validate: value =>
+        strict && JSON.stringify(value).includes('"weight":7,')
+          ? { path: 'services[0].ports[0].routes[0].backends[0].weight', reason: 'must not be 7' }
+          : undefined,
+    });
+    await until('subscribed', () => web.discovery.lookup('service-0') === 'known');
+    strict = true;
+    const before = web.discovery.snapshots.value;
+    await plane.store.create(HTTP_ROUTE, routeTo('service-0', 7));
+    const object = async () => (await plane.store.list(SIDECAR)).items[0]?.status;
+    await until('refused', async () => (await object())?.state === 'Refused');
+    t.match(await object(), {
+      refused: { path: 'services[0].ports[0].routes[0].backends[0].weight', reason: 'must not be 7' },
+      acked: { config: before.configVersion },
+    });
+    t.equal(web.discovery.snapshots.value, before);
+    t.match(web.discovery.status().refused, { reason: 'must not be 7' });
+    await plane.store.update(HTTP_ROUTE, routeTo('service-0', 8));
+    await until('synced', async () => (await object())?.state === 'Synced');
+    t.equal((await object())?.refused, undefined);
+    t.not(web.discovery.snapshots.value, before);
+  },
+);
 
 t.test('lines that are not messages, too long or out of order end the stream with a sentence', async t => {
   await using plane = await startBackHalf({ dataDir: t.testdir() });
@@ -161,9 +167,20 @@ t.test('lines that are not messages, too long or out of order end the stream wit
     return sidecar.refusal;
   };
   t.match(await attempt(({ stream }) => stream.send({ type: 'party' })), /type must be that of a message/);
-  t.match(await attempt(({ stream }) => stream.send({ type: 'ack', update: 99 })), /update must be that of the update under way/);
-  t.match(await attempt(({ stream }) => stream.send({ type: 'subscribe', names: Array.from({ length: 2_001 }, (_, i) => `a${i}.b`) })), /at most 2000/);
-  t.match(await attempt(({ stream }) => stream.send({ type: 'subscribe', names: ['x'.repeat(1_100_000)] })), /at most 1048576 bytes/);
+  t.match(
+    await attempt(({ stream }) => stream.send({ type: 'ack', update: 99 })),
+    /update must be that of the update under way/,
+  );
+  t.match(
+    await attempt(({ stream }) =>
+      stream.send({ type: 'subscribe', names: Array.from({ length: 2_001 }, (_, i) => `a${i}.b`) }),
+    ),
+    /at most 2000/,
+  );
+  t.match(
+    await attempt(({ stream }) => stream.send({ type: 'subscribe', names: ['x'.repeat(1_100_000)] })),
+    /at most 1048576 bytes/,
+  );
   t.match(
     await attempt(({ stream }) => stream.send({ type: 'subscribe', names: ['x'.repeat(400)] })),
     /at most 300 characters/,

@@ -23,14 +23,14 @@ const change = async (service: number, attempt: number): Promise<void> => {
       circuitBreaker: { maxRequests: 100 + attempt },
     },
   };
-  await plane.store
-    .update(TRAFFIC_POLICY, policy)
-    .catch(() => plane.store.create(TRAFFIC_POLICY, policy));
+  await plane.store.update(TRAFFIC_POLICY, policy).catch(() => plane.store.create(TRAFFIC_POLICY, policy));
 };
 
 process.on('message', (message: { type: string; service: number; attempt: number }) => {
-  if (message.type === 'change') void change(message.service, message.attempt).then(() => process.send?.({ type: 'changed' }));
-  if (message.type === 'usage') process.send?.({ type: 'usage', cpu: process.cpuUsage(), memory: process.memoryUsage().rss });
+  if (message.type === 'change')
+    void change(message.service, message.attempt).then(() => process.send?.({ type: 'changed' }));
+  if (message.type === 'usage')
+    process.send?.({ type: 'usage', cpu: process.cpuUsage(), memory: process.memoryUsage().rss });
 });
 process.on('disconnect', () => {
   rmSync(dataDir, { recursive: true, force: true });

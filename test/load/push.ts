@@ -88,7 +88,8 @@ const lost = all.find(sidecar => sidecar.closedBecause !== '');
 if (lost) throw new Error(`a sidecar was disconnected: ${lost.closedBecause}`);
 acks.sort((a, b) => a - b);
 const percentile = (share: number): number => Math.round((acks[Math.ceil(acks.length * share) - 1] ?? 0) * 10) / 10;
-const cpuMs = (a: Usage, b: Usage): number => Math.round((b.cpu.user + b.cpu.system - a.cpu.user - a.cpu.system) / 1_000);
+const cpuMs = (a: Usage, b: Usage): number =>
+  Math.round((b.cpu.user + b.cpu.system - a.cpu.user - a.cpu.system) / 1_000);
 console.log(
   JSON.stringify({
     sidecars,

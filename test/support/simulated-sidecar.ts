@@ -68,7 +68,14 @@ export const simulateSidecar = async (options: SimulatedOptions): Promise<Simula
     },
   });
   const heartbeat = setInterval(() => stream.send({ type: 'heartbeat', wallMs: Date.now() }), HEARTBEAT_MS).unref();
-  const sidecar: SimulatedSidecar = { stream, updates, onUpdate: () => {}, confirms: true, closedBecause: '', refusal: '' };
+  const sidecar: SimulatedSidecar = {
+    stream,
+    updates,
+    onUpdate: () => {},
+    confirms: true,
+    closedBecause: '',
+    refusal: '',
+  };
   stream.send({
     type: 'hello',
     protocol: 1,

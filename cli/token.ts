@@ -1,0 +1,83 @@
+import { type Command, InvalidArgumentError } from 'commander';
+import { NAMESPACE } from '../api/namespace.ts';
+import type { ApiObject } from '../api/object.ts';
+import type { ResourceKind } from '../api/resource-kind.ts';
+import { SERVICE_ACCOUNT } from '../api/service-account.ts';
+import type { TokenRequest } from '../api/token-request.ts';
+import { parseDuration } from '../common/duration.ts';
+import { addClientFlags, Client, type ClientFlags } from './client.ts';
+import { report } from './failure.ts';
+import { collectionPath, objectPath } from './resource-names.ts';
+
+interface TokenFlags extends ClientFlags {
+  readonly serviceAccount: string;
+  readonly namespace: string;
+  /** Seconds. */
+  readonly duration: number;
+  readonly audience?: readonly string[];
+}
+
+const DEFAULT_SECONDS = 3_600;
+
+/** `outrider token`: a bootstrap token, alone on standard output. Makes the Namespace and the ServiceAccount where they are missing. */
+export const registerToken = (program: Command): void => {
+  addClientFlags(
+    program
+      .command('token')
+      .summary('a bootstrap token for a sidecar')
+      .description(
+        'Prints a token with which a sidecar gets its first certificate. Makes the namespace and the account where they are missing.',
+      )
+      .requiredOption('--service-account <name>', 'whose token')
+      .option('-n, --namespace <name>', 'its namespace', 'default')
+      .option('--duration <duration>', 'how long it holds: 10m to 8760h (default: 1h)', readSeconds, DEFAULT_SECONDS)
+      .option('--audience <name...>', 'who may accept it (default: the sidecar channel of this control plane)'),
+  )
+    .addHelpText('after', '\nExample:\n  outrider token --service-account web > web.token\n')
+    .action(async (flags: TokenFlags) => {
+      try {
+        await using client = new Client(flags, process.env);
+        process.stdout.write(`${await requestToken(client, flags)}\n`);
+      } catch (error) {
+        report(error);
+      }
+    });
+};
+
+/** A token for a service account, which is made where it is missing. @throws Failure */
+export const requestToken = async (
+  client: Client,
+  {
+    serviceAccount,
+    namespace,
+    duration,
+    audience,
+  }: Pick<TokenFlags, 'serviceAccount' | 'namespace' | 'duration' | 'audience'>,
+): Promise<string> => {
+  await createMissing(client, NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  await createMissing(client, SERVICE_ACCOUNT, {
+    apiVersion: 'v1',
+    kind: 'ServiceAccount',
+    metadata: { name: serviceAccount, namespace },
+  });
+  const answer = await client.call('POST', `${objectPath(SERVICE_ACCOUNT, namespace, serviceAccount)}/token`, {
+    body: {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: { audiences: audience ?? [], expirationSeconds: duration },
+    },
+  });
+  return (answer as TokenRequest).status?.token ?? '';
+};
+
+const createMissing = async (client: Client, kind: ResourceKind, object: ApiObject): Promise<void> => {
+  const { name, namespace = '' } = object.metadata;
+  if ((await client.find(objectPath(kind, namespace, name))) !== undefined) return;
+  await client.call('POST', collectionPath(kind, namespace), { body: object });
+};
+
+const readSeconds = (text: string): number => {
+  const ms = parseDuration(text);
+  if (ms === undefined) throw new InvalidArgumentError('It must be a duration such as 1h or 30m.');
+  return Math.floor(ms / 1_000);
+};
