@@ -87,11 +87,17 @@ export const METADATA_SCHEMA: Schema = object('Name, labels and what the server 
     type: 'object',
     additionalProperties: true,
   }),
-  finalizers: list('Accepted and dropped, with a warning: deletion is immediate.', text('')),
-  ownerReferences: list('Accepted and dropped, with a warning: objects do not own each other.', {
-    type: 'object',
-    additionalProperties: true,
+  finalizers: list('Accepted and dropped, with a warning: deletion is immediate.', text(''), {
+    'x-outrider-ignored': 'deletion is immediate',
   }),
+  ownerReferences: list(
+    'Accepted and dropped, with a warning: objects do not own each other.',
+    {
+      type: 'object',
+      additionalProperties: true,
+    },
+    { 'x-outrider-ignored': 'objects do not own each other' },
+  ),
 });
 
 /** `check` for kinds whose name is one part of a DNS name, so that `service.namespace` has one meaning. */
