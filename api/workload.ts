@@ -59,7 +59,7 @@ export const WORKLOAD: ResourceKind<Workload> = {
     spec: object('Where the instance is, and what it serves.', {
       address: required(
         subdomain('Host name or IP address at which callers reach it, without a port.', {
-          pattern: '^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+)$',
+          pattern: '^([A-Za-z0-9]([-A-Za-z0-9.]*[A-Za-z0-9])?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*)$',
           'x-outrider-expects': 'a host name or an IP address, without a port',
         }),
       ),
