@@ -265,6 +265,7 @@ export class Http1ServerConnection implements InputReader {
     }
     this.state = 'closed';
     this.cancelTimers();
+    this.input.close();
     socket.off('data', this.onData);
     socket.off('end', this.onEnd);
     socket.off('drain', this.onDrain);

@@ -20,6 +20,8 @@ export class Http1ServerStream implements Downstream, BodySink {
   private sink: RequestSink | undefined = undefined;
   private closed = false;
   private keepAlive = false;
+  /** The answer has no body on this connection (HEAD, 204, 304): what comes of it all the same is passed over. */
+  private dropsBody = false;
   /** Written before the sink was known. */
   private writtenEarly = 0;
   private lostEarly: ProxyError | undefined = undefined;
@@ -91,12 +93,14 @@ export class Http1ServerStream implements Downstream, BodySink {
       if (end) this.sendData(NOTHING, true);
       return;
     }
+    this.dropsBody = !end && writer.over;
     // An Upgrade that was not granted: the request ends with its head.
     if (protocol !== '') this.sink?.requestData(NOTHING, true);
     this.finishIfOver();
   }
 
   sendData(chunk: Buffer, end: boolean): void {
+    if (this.dropsBody && chunk.length > 0) this.written(chunk.length);
     if (this.closed || !this.answered) return;
     if (this.connection.writer.data(chunk, end)) this.finishIfOver();
     else this.abort();

@@ -34,17 +34,17 @@ export const isFieldValueIn = (text: string, start: number, end: number): boolea
 export const isTarget = (text: string): boolean => allAre(TARGET, text, 0, text.length);
 export const isAuthority = (text: string): boolean => AUTHORITY.test(text);
 
-/** A non-negative number in plain decimal digits, at most 15 of them and without leading zeros; -1 when it is anything else. */
+/** A non-negative number up to 2^53 - 1 in plain decimal digits, without leading zeros; -1 when it is anything else. */
 export const plainDecimal = (text: string): number => {
   const { length } = text;
-  if (length === 0 || length > 15) return -1;
+  if (length === 0 || length > 16) return -1;
   let value = 0;
   for (let i = 0; i < length; i++) {
     const digit = text.charCodeAt(i) - 48;
     if (digit < 0 || digit > 9) return -1;
     value = value * 10 + digit;
   }
-  return length > 1 && text.charCodeAt(0) === 48 ? -1 : value;
+  return (length > 1 && text.charCodeAt(0) === 48) || value > Number.MAX_SAFE_INTEGER ? -1 : value;
 };
 
 /** A Content-Length by the letter of RFC 9110 §8.6, at most 2^53 - 1; -1 when it is none. */

@@ -239,6 +239,15 @@ t.test('Connection can not name away what frames or addresses the message', t =>
   t.end();
 });
 
+t.test('a length may be as long as numbers are exact', t => {
+  const heads = new Http1RequestHeads();
+  for (let i = 0; i < 3; i++)
+    t.equal(decoded(heads, get('Content-Length: 9007199254740991')).contentLength, 2 ** 53 - 1);
+  t.equal(heads.match(get('Content-Length: 9007199254740992'), 0), undefined);
+  t.equal(heads.match(get('Content-Length: 9007199254740993'), 0), undefined);
+  t.end();
+});
+
 t.test('the connection lives on as the versions say', t => {
   const keeps = (text: string): boolean => decoded(new Http1RequestHeads(), text).pattern.keepAlive;
   t.equal(keeps(get()), true);

@@ -228,6 +228,19 @@ t.test('framing of answers', async t => {
   }
 });
 
+t.test('the body of an answer to HEAD is passed over, with its credit', async t => {
+  const server = await RecordingServer.start(t);
+  await using client = new RawConnection(server.port);
+  client.write('HEAD / HTTP/1.1\r\nHost: a\r\n\r\n');
+  const request = await server.request(0);
+  request.downstream.sendHead(new ResponseHead(200, new Fields([])), [], false);
+  request.downstream.sendData(Buffer.alloc(1_000), true);
+  t.equal(request.written, 1_000);
+  client.write(GET);
+  (await server.request(1)).answer(204, '');
+  t.match(await client.until(received => received.includes('204')), /^HTTP\/1.1 200 OK\r\n\r\nHTTP\/1.1 204/);
+});
+
 t.test('a broken answer is never completed', async t => {
   const head = new ResponseHead(200, new Fields([]));
   const chunk = Buffer.from('hello');
