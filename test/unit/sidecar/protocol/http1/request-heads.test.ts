@@ -193,7 +193,7 @@ t.test('a known head does not let a bad volatile value through', t => {
   const heads = new Http1RequestHeads();
   const text = (length: string, id = 'x'): string => get(`Content-Length: ${length}`, `X-Request-Id: ${id}`);
   for (let i = 0; i < 3; i++) decoded(heads, text('5'));
-  for (const length of ['+5', '5, 5', '5 ', ' 5', '05', '5\rX: y', '5\nX: y', '', '0x5', '1234567890123456']) {
+  for (const length of ['+5', '5, 5', '5 ', ' 5', '05', '5\rX: y', '5\nX: y', '', '0x5', '12345678901234567']) {
     t.equal(heads.match(text(length), 0), undefined, JSON.stringify(length));
   }
   for (const id of ['a\0', 'a\nContent-Length: 6', '\ta', 'a\x7f', 'a\rb'])
