@@ -21,8 +21,10 @@ export const expectation = (schema: Schema): string => {
       return `an integer${range(schema)}`;
     case 'number':
       return `a number${range(schema)}`;
-    default:
+    case undefined:
       return 'a value';
+    default:
+      return schema.type satisfies never;
   }
 };
 

@@ -59,7 +59,7 @@ const checkUniqueKeys = (document: ReturnType<typeof parseAllDocuments>[number])
       for (const { key } of items) {
         const name = isScalar(key) ? key.value : key;
         if (names.has(name))
-          throw new DocumentError(`the YAML is broken: the key "${name}" is there twice in one object`);
+          throw new DocumentError(`the YAML is broken: the key ${JSON.stringify(name)} is there twice in one object`);
         names.add(name);
       }
     },

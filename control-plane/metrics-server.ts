@@ -37,23 +37,21 @@ export class MetricsServer implements AsyncDisposable {
       registers: [this.#registry],
     }).set({ version: options.release, node_version: process.version }, 1);
 
-    this.#server = createServer(async (request, response) => {
+    this.#server = createServer((request, response) => {
       const text = (code: number, body: string, type = 'text/plain') =>
         response.writeHead(code, { 'content-type': type }).end(request.method === 'HEAD' ? undefined : body);
-      if (request.method !== 'GET' && request.method !== 'HEAD')
-        return text(405, 'only GET and HEAD are possible here\n');
-      switch (request.url?.split('?')[0]) {
-        case '/metrics':
-          return text(200, await this.#registry.metrics(), this.#registry.contentType);
-        case '/healthz':
-        case '/healthz/live':
-          return text(200, 'ok\n');
-        case '/readyz':
-        case '/healthz/ready':
-          return options.isReady() ? text(200, 'ok\n') : text(503, 'not ready\n');
-        default:
-          return text(404, 'there is /metrics, /healthz/live and /healthz/ready\n');
-      }
+      const path = request.url?.split('?')[0] ?? '';
+      if (request.method !== 'GET' && request.method !== 'HEAD') text(405, 'only GET and HEAD are possible here\n');
+      else if (path === '/metrics')
+        this.#registry.metrics().then(
+          body => text(200, body, this.#registry.contentType),
+          (error: unknown) => text(500, `${String(error)}\n`),
+        );
+      else if (path === '/healthz' || path === '/healthz/live') text(200, 'ok\n');
+      else if (path === '/readyz' || path === '/healthz/ready') {
+        if (options.isReady()) text(200, 'ok\n');
+        else text(503, 'not ready\n');
+      } else text(404, 'there is /metrics, /healthz/live and /healthz/ready\n');
     });
   }
 

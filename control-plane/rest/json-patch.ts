@@ -67,7 +67,7 @@ const applyOperation = (root: { '': unknown }, operation: Record<string, unknown
   switch (operation.op) {
     case 'test':
       if (!isDeepStrictEqual(read(steps('path')), operation.value))
-        throw fail(`the test failed at "${operation.path}"`);
+        throw fail(`the test failed at "${String(operation.path)}"`);
       break;
     case 'remove':
       if (steps('path').length === 1) throw fail('the whole document cannot be removed');

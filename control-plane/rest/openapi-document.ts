@@ -147,7 +147,7 @@ const operationMaker =
       operationId: `${action}${schemaName(kind).replaceAll('.', '_')}`,
       description: `${action} ${apiVersionOf(kind)} ${kind.kind}`,
       'x-kubernetes-action': ACTIONS[action],
-      ...{ 'x-kubernetes-group-version-kind': { group: kind.group, version: kind.version, kind: kind.kind } },
+      'x-kubernetes-group-version-kind': { group: kind.group, version: kind.version, kind: kind.kind },
       ...(version === 'v2'
         ? {
             parameters: [

@@ -138,7 +138,7 @@ const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Paths that are there answer 405 to what they cannot do, and not 404. */
 const refuseOtherMethods = (app: FastifyInstance, known: ReadonlyMap<string, ReadonlySet<string>>): void => {
-  for (const [url, there] of [...known]) {
+  for (const [url, there] of known) {
     const others = METHODS.filter(method => !there.has(method));
     const allow = [...there].join(', ');
     app.route({

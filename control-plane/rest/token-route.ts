@@ -45,11 +45,10 @@ export const addTokenRoute = (app: FastifyInstance, issueToken: IssueToken): voi
   app.post('/api/v1/namespaces/:namespace/serviceaccounts/:name/token', async (request, reply) => {
     const { namespace, name } = request.params as { namespace: string; name: string };
     const body = readObject(request.body, request.headers['content-type']) as Partial<TokenRequest>;
-    const { status, ...wanted } = body;
     const input = {
       apiVersion: 'authentication.k8s.io/v1',
       kind: 'TokenRequest',
-      ...wanted,
+      ...body,
       metadata: { ...body.metadata, name, namespace },
     };
     const { unknownFields } = writeOptions(request.query as Query);

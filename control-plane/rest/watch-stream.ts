@@ -20,7 +20,7 @@ export interface WatchRequest {
   readonly markInitialEnd: boolean;
   readonly timeoutMs: number;
   /** The form in which objects are sent: themselves, or tables. */
-  render(objects: readonly Stored[], resourceVersion: string): object;
+  readonly render: (objects: readonly Stored[], resourceVersion: string) => object;
 }
 
 /** Owned by the REST server; open watches end with it. */
@@ -90,7 +90,7 @@ export class WatchStreams {
   }
 
   close(): void {
-    for (const end of [...this.#open]) end();
+    for (const end of this.#open) end();
   }
 }
 

@@ -170,7 +170,7 @@ export class SqliteStore implements ResourceStore {
       namespace: query.namespace ?? null,
       name: query.name ?? null,
     });
-    const watch = this.#watchers.add(query, onEvent);
+    const watch = this.#watchers.add(query, this.#version, onEvent);
     for (const row of rows) {
       const event = eventFor(query, changeOf(row as unknown as EventRow));
       if (event !== undefined) onEvent(event);

@@ -34,8 +34,10 @@ export const eventFor = (query: WatchQuery, change: Change): ResourceEvent | und
 export class Watchers {
   readonly #all = new Set<(change: Change) => void>();
 
-  add(query: WatchQuery, onEvent: (event: ResourceEvent) => void): Watch {
+  /** Delivers changes after `version`: one that is being published already is in the history that the watch has read. */
+  add(query: WatchQuery, version: number, onEvent: (event: ResourceEvent) => void): Watch {
     const deliver = (change: Change) => {
+      if (Number(change.object.metadata.resourceVersion) <= version) return;
       const event = eventFor(query, change);
       if (event !== undefined) onEvent(event);
     };
@@ -45,6 +47,6 @@ export class Watchers {
 
   publish(change: Change): void {
     // A callback may close any watch: that one is gone from the set, and sees nothing more.
-    for (const deliver of [...this.#all]) if (this.#all.has(deliver)) deliver(change);
+    for (const deliver of this.#all) deliver(change);
   }
 }

@@ -222,6 +222,17 @@ withStore('a watch may close another while it is called', async (t, store) => {
   t.same(seen, []);
 });
 
+withStore('a watch that is opened while writes are told sees none of them twice', async (t, store) => {
+  const seen: string[] = [];
+  let opened = false;
+  await store.watch({}, store.version(), () => {
+    if (!opened) void store.watch({}, '1', event => seen.push(brief(event)));
+    opened = true;
+  });
+  await Promise.all(['a', 'b', 'c'].map(name => store.create(SERVICE, service(name))));
+  t.same(seen, ['ADDED Service a', 'ADDED Service b', 'ADDED Service c']);
+});
+
 t.test('a watch from before the history, or from the future, has expired', async t => {
   await using store = await openStore(':memory:', 5);
   for (let i = 0; i < 9; i++) await store.create(SERVICE, service(`s${i}`));
