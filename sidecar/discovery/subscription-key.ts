@@ -14,6 +14,7 @@ export const subscriptionKey = (target: string, namespace: string): string | und
   const host = ipv6 ?? plain ?? '';
   const family = isIP(host);
   if (family !== 0) return port === undefined ? undefined : `${family === 6 ? `[${host}]` : host}:${port}`;
+  if (ipv6 !== undefined) return undefined;
   const [service = '', second = namespace, ...rest] = host.toLowerCase().replace(/\.$/, '').split('.');
   return LABEL.test(service) && LABEL.test(second) && SUFFIXES.includes(rest.join('.'))
     ? `${service}.${second}`
