@@ -29,7 +29,11 @@ export const service = (name: string, spec: Partial<ServiceSpec> = {}, namespace
 export const workload = (
   name: string,
   spec: Partial<WorkloadSpec> = {},
-  more: { readonly labels?: Record<string, string>; readonly status?: Workload['status']; readonly namespace?: string } = {},
+  more: {
+    readonly labels?: Record<string, string>;
+    readonly status?: Workload['status'];
+    readonly namespace?: string;
+  } = {},
 ): Stored<Workload> => ({
   apiVersion: 'outrider.mesh/v1',
   kind: 'Workload',

@@ -23,9 +23,17 @@ t.test('field by field the narrower policy wins: mesh, namespace, Service, port'
   );
   const of = (namespace: string, name: string, port: string) => compilePolicy(world, namespace, name, port).view;
   t.match(of('other', 'web', 'http'), { circuitBreaker: { maxRequests: 1, maxRetries: 7 }, connectTimeoutMs: 1_000 });
-  t.match(of('shop', 'stock', 'http'), { circuitBreaker: { maxRequests: 2, maxRetries: 7 }, connectTimeoutMs: 2_000, idleTimeoutMs: 60_000 });
+  t.match(of('shop', 'stock', 'http'), {
+    circuitBreaker: { maxRequests: 2, maxRetries: 7 },
+    connectTimeoutMs: 2_000,
+    idleTimeoutMs: 60_000,
+  });
   t.match(of('shop', 'web', 'http'), { circuitBreaker: { maxRequests: 3, maxRetries: 7 }, loadBalancer: 'roundRobin' });
-  t.match(of('shop', 'web', 'admin'), { circuitBreaker: { maxRequests: 4 }, loadBalancer: 'roundRobin', connectTimeoutMs: 2_000 });
+  t.match(of('shop', 'web', 'admin'), {
+    circuitBreaker: { maxRequests: 4 },
+    loadBalancer: 'roundRobin',
+    connectTimeoutMs: 2_000,
+  });
   t.end();
 });
 
@@ -44,7 +52,10 @@ t.test('outlier detection can be turned off, and on again by a narrower policy t
     policy('on', { outlierDetection: { consecutiveFailures: 9 }, targetRefs: target('web') }),
   );
   t.equal(compilePolicy(world, 'shop', 'stock', '').view.outlierDetection, null);
-  t.match(compilePolicy(world, 'shop', 'web', '').view.outlierDetection, { consecutiveFailures: 9, baseEjectionMs: 5_000 });
+  t.match(compilePolicy(world, 'shop', 'web', '').view.outlierDetection, {
+    consecutiveFailures: 9,
+    baseEjectionMs: 5_000,
+  });
   t.end();
 });
 
@@ -56,7 +67,10 @@ t.test('budgets are shares in the API as percent, in the snapshot as a ratio', t
 
 t.test('a policy for a Service touches that Service, one without a target all', t => {
   const translator = translatorOf(service('web'));
-  t.same(translator.apply({ type: 'ADDED', object: policy('p', { targetRefs: target('web') }) }).services, new Set(['web.shop']));
+  t.same(
+    translator.apply({ type: 'ADDED', object: policy('p', { targetRefs: target('web') }) }).services,
+    new Set(['web.shop']),
+  );
   t.same(
     translator.apply({ type: 'MODIFIED', object: policy('p', { targetRefs: target('stock') }) }).services,
     new Set(['web.shop', 'stock.shop']),

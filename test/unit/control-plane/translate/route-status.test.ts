@@ -8,10 +8,20 @@ const rules = [{ matches: [prefix('/')], backendRefs: [backend('web')] }];
 t.test('each Service among the parents gets an entry that says what was found', t => {
   const route = httpRoute(
     'r',
-    [{ name: 'web' }, { name: 'web', port: 81 }, { name: 'gone' }, { name: 'db' }, { name: 'gw', group: 'x', kind: 'Gateway' }],
+    [
+      { name: 'web' },
+      { name: 'web', port: 81 },
+      { name: 'gone' },
+      { name: 'db' },
+      { name: 'gw', group: 'x', kind: 'Gateway' },
+    ],
     rules,
   );
-  const { world } = translatorOf(service('web'), service('db', { ports: [{ name: 'tcp', port: 1, protocol: 'TCP' }] }), route);
+  const { world } = translatorOf(
+    service('web'),
+    service('db', { ports: [{ name: 'tcp', port: 1, protocol: 'TCP' }] }),
+    route,
+  );
   const found = routeStatus(world, route, NOW);
   t.equal(found.length, 4);
   t.match(

@@ -1,5 +1,15 @@
 import t from 'tap';
-import { backend, exact, grant, grpcRoute, httpRoute, policy, prefix, service, translatorOf } from '../../../support/objects.ts';
+import {
+  backend,
+  exact,
+  grant,
+  grpcRoute,
+  httpRoute,
+  policy,
+  prefix,
+  service,
+  translatorOf,
+} from '../../../support/objects.ts';
 
 const routesOf = (translator: ReturnType<typeof translatorOf>, key = 'web.shop', callers = 'shop', port = 0) =>
   translator.view(key, callers)?.config.ports[port]?.routes ?? [];
@@ -14,11 +24,22 @@ t.test('of all matches of all routes the most specific comes first, as the Gatew
         { name: 'api', matches: [prefix('/api')] },
         { name: 'api-post', matches: [{ ...prefix('/api'), method: 'POST' }] },
         { name: 'api-header', matches: [{ ...prefix('/api'), headers: [{ type: 'Exact', name: 'X-A', value: '1' }] }] },
-        { name: 'api-query', matches: [{ ...prefix('/api'), queryParams: [{ type: 'Exact', name: 'q', value: '1' }] }] },
+        {
+          name: 'api-query',
+          matches: [{ ...prefix('/api'), queryParams: [{ type: 'Exact', name: 'q', value: '1' }] }],
+        },
       ]),
-      httpRoute('new', { name: 'web' }, [{ name: 'exact', matches: [exact('/x')] }, { name: 'api-too', matches: [prefix('/api')] }], {
-        creationTimestamp: '2026-02-01T00:00:00Z',
-      }),
+      httpRoute(
+        'new',
+        { name: 'web' },
+        [
+          { name: 'exact', matches: [exact('/x')] },
+          { name: 'api-too', matches: [prefix('/api')] },
+        ],
+        {
+          creationTimestamp: '2026-02-01T00:00:00Z',
+        },
+      ),
     ),
   );
   t.same(
@@ -41,7 +62,11 @@ t.test('of all matches of all routes the most specific comes first, as the Gatew
 t.test('routes of the same age are ordered by name, and rules without a name by their number', t => {
   const rule = { matches: [prefix('/')] };
   const routes = routesOf(
-    translatorOf(service('web'), httpRoute('b', { name: 'web' }, [rule]), httpRoute('a', { name: 'web' }, [rule, rule])),
+    translatorOf(
+      service('web'),
+      httpRoute('b', { name: 'web' }, [rule]),
+      httpRoute('a', { name: 'web' }, [rule, rule]),
+    ),
   );
   t.same(
     routes.map(({ name }) => name),
@@ -125,7 +150,10 @@ t.test('filters, timeouts and retries come along', t => {
         {
           matches: [prefix('/a')],
           filters: [
-            { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'X-A', value: '1' }], remove: ['X-B'] } },
+            {
+              type: 'RequestHeaderModifier',
+              requestHeaderModifier: { set: [{ name: 'X-A', value: '1' }], remove: ['X-B'] },
+            },
             { type: 'URLRewrite', urlRewrite: { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/b' } } },
           ],
           timeouts: { request: '2s', backendRequest: '500ms' },
@@ -150,13 +178,33 @@ t.test('filters, timeouts and retries come along', t => {
       httpRoute('away', { name: 'web' }, [
         {
           matches: [prefix('/')],
-          filters: [{ type: 'RequestRedirect', requestRedirect: { scheme: 'https', hostname: 'x.example', port: 443, statusCode: 301, path: { type: 'ReplaceFullPath', replaceFullPath: '/' } } }],
+          filters: [
+            {
+              type: 'RequestRedirect',
+              requestRedirect: {
+                scheme: 'https',
+                hostname: 'x.example',
+                port: 443,
+                statusCode: 301,
+                path: { type: 'ReplaceFullPath', replaceFullPath: '/' },
+              },
+            },
+          ],
         },
       ]),
     ),
   );
   t.match(redirect, {
-    filters: [{ type: 'RequestRedirect', scheme: 'https', hostname: 'x.example', port: 443, statusCode: 301, path: { value: '/' } }],
+    filters: [
+      {
+        type: 'RequestRedirect',
+        scheme: 'https',
+        hostname: 'x.example',
+        port: 443,
+        statusCode: 301,
+        path: { value: '/' },
+      },
+    ],
     backends: [],
     requestTimeoutMs: null,
     retry: null,
@@ -195,7 +243,12 @@ t.test('gRPC matches become paths, and rank by service, then by method', t => {
 t.test("a policy's retry holds for routes without one, and for ports without routes", t => {
   const retry = policy('retries', { retry: { attempts: 2, on: ['5xx'] } });
   t.match(routesOf(translatorOf(service('web'), retry)), [
-    { name: '', matches: [], backends: [{ service: 'web.shop', port: 80, weight: 1 }], retry: { attempts: 2, on: ['5xx'] } },
+    {
+      name: '',
+      matches: [],
+      backends: [{ service: 'web.shop', port: 80, weight: 1 }],
+      retry: { attempts: 2, on: ['5xx'] },
+    },
   ]);
   const routed = routesOf(
     translatorOf(

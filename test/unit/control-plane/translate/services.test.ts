@@ -27,7 +27,11 @@ t.test('an endpoint says where its sidecar is, who it must be, and which app por
       ],
     }),
     workload('a', { service: 'web', address: 'fd00::1', ports: [{ name: 'main', port: 8_080 }, { port: 9_090 }] }),
-    workload('plain', { service: 'web', ports: [{ name: 'main', port: 8_080 }, { port: 9_090 }], sidecarPort: undefined as never }),
+    workload('plain', {
+      service: 'web',
+      ports: [{ name: 'main', port: 8_080 }, { port: 9_090 }],
+      sidecarPort: undefined as never,
+    }),
   );
   t.match(translator.view('web.shop', 'shop')?.endpoints, [
     { address: '[fd00::1]:15006', identity: 'spiffe://mesh.local/ns/shop/sa/web', ports: { '80': 8_080, '90': 9_090 } },
@@ -102,19 +106,26 @@ t.test('an address leads to the Service that has it, else to the workload that i
   t.equal(translator.resolve('10.96.0.1:81'), null);
   t.equal(translator.resolve('10.0.0.7:8080'), 'a.workload.shop');
   t.equal(translator.resolve('10.0.0.7:15006'), null, 'the sidecar itself is no destination');
-  t.match(translator.view('a.workload.shop', 'shop')?.config, { name: 'a.workload', addresses: ['10.0.0.7'], ports: [{ routes: [] }] });
+  t.match(translator.view('a.workload.shop', 'shop')?.config, {
+    name: 'a.workload',
+    addresses: ['10.0.0.7'],
+    ports: [{ routes: [] }],
+  });
   t.end();
 });
 
-t.test('ExternalName is dialled in plain text at the ports that it declares; without ports it is not in the mesh', t => {
-  const translator = translatorOf(
-    service('out', { type: 'ExternalName', externalName: 'api.example.com', ports: [{ port: 80, protocol: 'TCP' }] }),
-    service('alias', { type: 'ExternalName', externalName: 'api.example.com', ports: [] }),
-  );
-  t.match(translator.view('out.shop', 'shop')?.endpoints, [{ address: 'api.example.com:80', identity: null }]);
-  t.equal(translator.resolve('alias.shop'), null);
-  t.end();
-});
+t.test(
+  'ExternalName is dialled in plain text at the ports that it declares; without ports it is not in the mesh',
+  t => {
+    const translator = translatorOf(
+      service('out', { type: 'ExternalName', externalName: 'api.example.com', ports: [{ port: 80, protocol: 'TCP' }] }),
+      service('alias', { type: 'ExternalName', externalName: 'api.example.com', ports: [] }),
+    );
+    t.match(translator.view('out.shop', 'shop')?.endpoints, [{ address: 'api.example.com:80', identity: null }]);
+    t.equal(translator.resolve('alias.shop'), null);
+    t.end();
+  },
+);
 
 t.test('a snapshot holds what is subscribed to and all that its routes send to, and validates', t => {
   const translator = translatorOf(

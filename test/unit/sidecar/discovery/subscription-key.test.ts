@@ -26,7 +26,18 @@ t.test('an address needs its port', t => {
 });
 
 t.test('what cannot be in the mesh is not asked for', t => {
-  for (const name of ['', ':80', 'www.example.com', 'a.b.c.d', 'under_score', '-web', 'web..mesh', '[web]:80', 'web:port', 'a b'])
+  for (const name of [
+    '',
+    ':80',
+    'www.example.com',
+    'a.b.c.d',
+    'under_score',
+    '-web',
+    'web..mesh',
+    '[web]:80',
+    'web:port',
+    'a b',
+  ])
     t.equal(subscriptionKey(name, 'shop'), undefined, JSON.stringify(name));
   t.end();
 });
