@@ -5,6 +5,8 @@ import type { Http1ClientConnection } from './forward.ts';
 import { WINDOW_BYTES } from './limits.ts';
 import type { BodySink } from './read-body.ts';
 
+const NOTHING = Buffer.alloc(0);
+
 /** One request and its response on a client connection. Lives until its response is whole; what is called later does nothing. */
 export class Http1ClientStream implements Upstream, BodySink {
   readonly method: string;
@@ -12,6 +14,8 @@ export class Http1ClientStream implements Upstream, BodySink {
   private readonly connection: Http1ClientConnection;
   private readonly sink: ResponseSink;
   private closed = false;
+  /** The Upgrade was granted. */
+  private raw = false;
   /** Raw bytes that came before the Upgrade was granted, no more than one window; they wait for the 101. */
   private early: Buffer[] | undefined = undefined;
   private earlyBytes = 0;
@@ -40,15 +44,16 @@ export class Http1ClientStream implements Upstream, BodySink {
   beginRaw(head: ResponseHead, volatile: FieldList): void {
     const { early, earlyEnd, connection } = this;
     this.early = undefined;
+    this.raw = true;
     connection.writer.begin('', 'close', 0);
     this.sink.responseHead(head, volatile, false);
     for (const chunk of early ?? []) this.sendData(chunk, false);
-    if (earlyEnd) this.sendData(Buffer.alloc(0), true);
+    if (earlyEnd) this.sendData(NOTHING, true);
   }
 
   bodyData(chunk: Buffer, end: boolean): void {
     if (this.closed) return;
-    this.closed = end && (this.protocol === '' || this.connection.writer.over);
+    this.closed = end && (!this.raw || this.connection.writer.over);
     this.sink.responseData(chunk, end);
   }
 
@@ -80,14 +85,14 @@ export class Http1ClientStream implements Upstream, BodySink {
     }
     const { connection } = this;
     if (!connection.writer.data(chunk, end)) this.fail('body_length_mismatch');
-    else if (end && this.protocol !== '') {
+    else if (end && this.raw) {
       this.closed = connection.reader.state === 'over';
       connection.endRaw();
     }
   }
 
   sendTrailers(trailers: FieldList): void {
-    if (this.protocol !== '') this.sendData(Buffer.alloc(0), true);
+    if (this.raw || this.early !== undefined) this.sendData(NOTHING, true);
     else if (!this.closed && !this.connection.writer.trailers(trailers)) this.fail('body_length_mismatch');
   }
 

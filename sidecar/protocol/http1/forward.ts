@@ -8,6 +8,7 @@ import { Input, type InputReader } from './input.ts';
 import { MAX_INFORMATIONAL } from './limits.ts';
 import { BodyReader } from './read-body.ts';
 import { HeadReader } from './read-head.ts';
+import { resetSocket } from './reset-socket.ts';
 import type { DecodedResponse, Http1ResponseHeads } from './response-heads.ts';
 import { beginRequest } from './write-head.ts';
 import { MessageWriter } from './write-message.ts';
@@ -93,6 +94,7 @@ export class Http1ClientConnection implements InputReader {
   /** The exchange does not want the rest: the connection can't be used any more. */
   abandon(): void {
     this.stream = undefined;
+    if (this.state === 'raw') resetSocket(this.socket);
     this.retire();
   }
 

@@ -9,6 +9,7 @@ import { LINGER_MS } from './limits.ts';
 import { BodyReader } from './read-body.ts';
 import { HeadReader } from './read-head.ts';
 import type { DecodedRequest, Http1RequestHeads, Http1Version } from './request-heads.ts';
+import { resetSocket } from './reset-socket.ts';
 import { Http1ServerStream } from './server-stream.ts';
 import { beginResponse } from './write-head.ts';
 import { MessageWriter } from './write-message.ts';
@@ -139,9 +140,7 @@ export class Http1ServerConnection implements InputReader {
   abort(): void {
     this.stream = undefined;
     this.state = 'closing';
-    const { socket } = this;
-    if ('resetAndDestroy' in socket && typeof socket.resetAndDestroy === 'function') socket.resetAndDestroy();
-    else socket.destroy();
+    resetSocket(this.socket);
   }
 
   /** The sink has passed on so much of the request body. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import t from 'tap';
 import { proxyError } from '../../../../../sidecar/errors/proxy-error.ts';
 import { Fields, RequestHead } from '../../../../../sidecar/protocol/head.ts';
@@ -338,12 +339,30 @@ t.test('a raw connection that breaks is reset', async t => {
   t.match(response, { ended: false, reset: { code: 'UPSTREAM_CLOSED', cause: 'ECONNRESET' } });
 });
 
+t.test('a raw connection that the exchange resets is reset', async t => {
+  const client = await RecordingClient.start(t);
+  const { response, upstream } = client.request(head('GET', '/', new Fields([]), 'x'), [], false);
+  client.peer.write('HTTP/1.1 101 x\r\n\r\n');
+  await client.until(() => response.status === 101);
+  const failed = once(client.peer, 'error');
+  upstream.reset(proxyError('DOWNSTREAM_RESET', 'x'));
+  t.match(await failed, [{ code: 'ECONNRESET' }]);
+  t.equal(client.closed, 1);
+});
+
 t.test('an Upgrade that is not granted leaves a connection that can be used again', async t => {
   const client = await RecordingClient.start(t);
-  const { response } = client.request(head('GET', '/', new Fields([]), 'websocket'), [], false);
-  client.peer.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno');
+  const { response, upstream } = client.request(head('GET', '/', new Fields([]), 'websocket'), [], false);
+  client.peer.write('HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nn');
+  await client.until(() => response.status === 403);
+  upstream.sendData(Buffer.from('dropped'), false);
+  upstream.sendData(Buffer.alloc(0), true);
+  client.peer.write('o');
   await client.until(() => client.idle === 1);
   t.match(response, { status: 403, body: 'no', ended: true });
+  client.request(head('GET', '/2'));
+  await client.until(() => client.received.includes('/2'));
+  t.notMatch(client.received, /<end>|dropped/);
 });
 
 t.test('no more than a window of a response is read before it was passed on', async t => {
