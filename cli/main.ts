@@ -6,6 +6,8 @@ import { registerDescribe } from './describe.ts';
 import { registerGet } from './get.ts';
 import { registerSidecar } from './sidecar.ts';
 
+import { registerStatus } from './status.ts';
+import { registerToken } from './token.ts';
 import { version } from './version.ts';
 
 /** The executable: exit codes are 0 done, 1 failed, 2 wrong usage. */
@@ -22,6 +24,8 @@ for (const register of [
   registerGet,
   registerDescribe,
   registerDelete,
+  registerToken,
+  registerStatus,
 ])
   register(program);
 
