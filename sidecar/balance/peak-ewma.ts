@@ -1,32 +1,57 @@
 /** Old latencies lose their weight with this time constant. Finagle and Linkerd use 10 s. */
 const DECAY_MS = 10_000;
-/** What an instance is taken to need before anything is known of it: fast enough to be tried, slow enough not to be flooded. */
-const INITIAL_MS = 1;
 /** A failure counts as if it had taken so long: answers that fail fast must not attract traffic. */
 const FAILURE_MS = 1_000;
+/** Nothing counts as longer: one stream that was open for an hour must not keep an instance without traffic for minutes. */
+const MAX_SAMPLE_MS = 10_000;
+/** Below this, differences are noise, and what is under way decides. */
+const FLOOR_MS = 0.1;
+/** What an instance costs while its first answer is awaited: more than any that has answered (Finagle: Penalty). */
+const UNKNOWN_MS = 1e9;
+/** After so long without any answer what is under way must be streams, and tells nothing; then it counts as if it took `ASSUMED_MS`. */
+const PATIENCE_MS = 1_000;
+const ASSUMED_MS = 10;
 
 /**
- * A latency that believes bad news at once and good news slowly (Finagle: PeakEwma): a sample above the average replaces it, one below moves
- * it by `1 − e^(−Δt/τ)`. The cost of an instance is `latency × (active + 1)`.
+ * A latency that believes bad news at once and good news slowly: a sample above the average replaces it, one below moves it by
+ * `1 − e^(−Δt/τ)`, and without news it fades, so that a slow instance is asked again. Finagle, Linkerd: PeakEwma.
  */
 export class PeakEwma {
-  private valueMs = INITIAL_MS;
+  private valueMs = 0;
   private atMs = 0;
+  private known = false;
+  /** When it was first weighed with its first answer still to come. */
+  private awaitedSinceMs = Number.NaN;
 
   /** Takes the duration of one attempt. */
   observe(durationMs: number, failed: boolean, nowMs: number): void {
-    const sample = failed ? Math.max(durationMs, FAILURE_MS) : durationMs;
-    if (sample > this.valueMs) this.valueMs = sample;
+    const sampleMs = Math.min(MAX_SAMPLE_MS, failed ? Math.max(durationMs, FAILURE_MS) : durationMs);
+    if (!this.known || sampleMs > this.valueMs) this.valueMs = sampleMs;
     else {
-      const keep = Math.exp(-Math.max(0, nowMs - this.atMs) / DECAY_MS);
-      this.valueMs = this.valueMs * keep + sample * (1 - keep);
+      const keep = this.fadedBy(nowMs);
+      this.valueMs = this.valueMs * keep + sampleMs * (1 - keep);
     }
     this.atMs = nowMs;
+    this.known = true;
   }
 
-  /** The latency as it counts now: without news a peak fades, so that a slow instance is asked again. */
+  /** The latency as it counts now; 0 while nothing is known. */
   currentMs(nowMs: number): number {
-    const keep = Math.exp(-Math.max(0, nowMs - this.atMs) / DECAY_MS);
-    return Math.max(INITIAL_MS / 10, this.valueMs * keep);
+    return this.known ? Math.max(FLOOR_MS, this.valueMs * this.fadedBy(nowMs)) : 0;
+  }
+
+  /**
+   * `latency × (active + 1)`. An instance that has not answered yet is free for one request and very dear for more:
+   * it is tried at once, and not flooded before it has shown what it can do.
+   */
+  cost(active: number, nowMs: number): number {
+    if (this.known) return this.currentMs(nowMs) * (active + 1);
+    if (active === 0) return 0;
+    if (Number.isNaN(this.awaitedSinceMs)) this.awaitedSinceMs = nowMs;
+    return (nowMs - this.awaitedSinceMs < PATIENCE_MS ? UNKNOWN_MS : ASSUMED_MS) * (active + 1);
+  }
+
+  private fadedBy(nowMs: number): number {
+    return Math.exp(-Math.max(0, nowMs - this.atMs) / DECAY_MS);
   }
 }

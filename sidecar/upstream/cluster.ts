@@ -112,9 +112,11 @@ export class Clusters {
   apply(snapshot: Snapshot): void {
     const clusters = new Map<string, Cluster>();
     const endpoints = new Map<string, Endpoint>();
+    // One moment for all of them: who came together is new together.
+    const nowMs = this.clock.nowMs();
     for (const service of snapshot.services) {
       const instances = service.endpoints.map(view =>
-        this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view),
+        this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view, nowMs),
       );
       for (const port of service.ports) {
         const fresh = new Cluster(service, port, this.clock, this.random);
@@ -132,8 +134,8 @@ export class Clusters {
     for (const [key, endpoint] of before) if (!endpoints.has(key)) this.onGone(endpoint);
   }
 
-  private endpoint(next: Map<string, Endpoint>, key: string, view: EndpointView): Endpoint {
-    const endpoint = this.endpoints.get(key) ?? new Endpoint(view, this.clock.nowMs());
+  private endpoint(next: Map<string, Endpoint>, key: string, view: EndpointView, nowMs: number): Endpoint {
+    const endpoint = this.endpoints.get(key) ?? new Endpoint(view, nowMs);
     endpoint.view = view;
     next.set(key, endpoint);
     return endpoint;
