@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Duplex } from 'node:stream';
 import t from 'tap';
@@ -18,7 +20,10 @@ t.test('a TCP peer sees a reset', async t => {
 });
 
 t.test('a local socket is only closed', async t => {
-  const path = join(t.testdir(), 's');
+  // Not `t.testdir()`: the path of a socket must be short.
+  const folder = mkdtempSync(join(tmpdir(), 'socket-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 's');
   const server = net.createServer().listen(path);
   t.teardown(() => server.close());
   await once(server, 'listening');
