@@ -1,10 +1,13 @@
 /** The body of a request: bytes and a content type to a plain value. */
 
-import { DocumentError, parseJson, parseYaml } from '../../api/parse-document.ts';
+import { checkShape, DocumentError, parseJson, parseYaml } from '../../api/parse-document.ts';
+import { readKubernetesProtobuf } from './kubernetes-protobuf.ts';
 import { ApiError } from './status.ts';
 
 /** As large as the Kubernetes API allows: 3 MiB. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;
+
+const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 
 const YAML_TYPES = ['application/yaml', 'application/x-yaml', 'text/yaml', 'text/x-yaml'];
 
@@ -30,9 +33,14 @@ export const parseBody = (body: unknown, type: string): unknown => {
   return documents[0];
 };
 
-/** An object in JSON or YAML. @throws DocumentError, ApiError */
+/** An object in JSON or YAML, or in protobuf as kubectl sends the core kinds. @throws DocumentError, ApiError */
 export const readObject = (body: unknown, contentType: string | undefined): object => {
   const type = mediaType(contentType);
+  if (type === PROTOBUF_TYPE && Buffer.isBuffer(body)) {
+    const object = readKubernetesProtobuf(body);
+    checkShape(object);
+    return object;
+  }
   if (type !== '' && type !== 'application/json' && !YAML_TYPES.includes(type))
     throw new ApiError(
       'UnsupportedMediaType',
