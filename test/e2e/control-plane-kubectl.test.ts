@@ -100,6 +100,12 @@ t.test(
     await fails(['get', 'pods'], /resource type "pods"/);
     await fails(['delete', 'namespace', 'default'], /may not be deleted/);
 
+    await works(['create', 'namespace', 'shop'], /namespace\/shop created/);
+    await works(['create', 'serviceaccount', 'web', '-n', 'shop'], /serviceaccount\/web created/);
+    await works(['create', 'token', 'web', '-n', 'shop'], /^ey/);
+    await works(['create', 'service', 'clusterip', 'api', '--tcp=80:8080', '-n', 'shop'], /service\/api created/);
+    await works(['delete', 'namespace', 'shop'], /namespace "shop" deleted/);
+
     writeFileSync(file, MANIFEST);
     await works(['delete', '-f', file], /service "web" deleted\n.*"web" deleted/);
     await fails(['get', 'svc', 'web'], /services "web" not found/);
