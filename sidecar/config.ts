@@ -100,23 +100,33 @@ export const readConfig = (
       .map(part => part.trim())
       .filter(part => part !== '');
 
+  const each = <Item>(
+    variable: string,
+    parse: (part: string) => Item | undefined,
+    hint: (part: string) => string,
+  ): Item[] => {
+    const items: Item[] = [];
+    for (const part of list(variable)) {
+      const item = parse(part);
+      if (item === undefined) bad(variable, hint(part));
+      else items.push(item);
+    }
+    return items;
+  };
+
   const service = name('OUTRIDER_SERVICE', '');
   const config: SidecarConfig = {
     service,
     namespace: name('OUTRIDER_NAMESPACE', 'default'),
     serviceAccount: name('OUTRIDER_SERVICE_ACCOUNT', service),
-    appPorts: list('OUTRIDER_APP_PORTS').flatMap(
-      part => parseAppPort(part) ?? (bad('OUTRIDER_APP_PORTS', APP_PORTS_HINT(part)), []),
-    ),
+    appPorts: each('OUTRIDER_APP_PORTS', parseAppPort, APP_PORTS_HINT),
     appAddress: text('OUTRIDER_APP_ADDRESS', '127.0.0.1'),
     controlPlanes: controlPlanes(text('OUTRIDER_CONTROL_PLANE', 'https://127.0.0.1:15012'), bad),
     tokenFile: text('OUTRIDER_TOKEN_FILE', ''),
     caFile: text('OUTRIDER_CA_FILE', ''),
     inbound: address('OUTRIDER_INBOUND', '[::]:15006'),
     outbound: address('OUTRIDER_OUTBOUND', '127.0.0.1:15001'),
-    upstreams: list('OUTRIDER_UPSTREAMS').flatMap(
-      part => parseUpstream(part) ?? (bad('OUTRIDER_UPSTREAMS', UPSTREAMS_HINT(part)), []),
-    ),
+    upstreams: each('OUTRIDER_UPSTREAMS', parseUpstream, UPSTREAMS_HINT),
     advertise: text('OUTRIDER_ADVERTISE', '') === '' ? undefined : address('OUTRIDER_ADVERTISE', '10.0.0.7:15006'),
     admin: address('OUTRIDER_ADMIN', '127.0.0.1:15000'),
     metrics: address('OUTRIDER_METRICS', '0.0.0.0:15020'),

@@ -1,10 +1,10 @@
 import type { Logger } from '../common/logger.ts';
 import type { Readiness } from './admin/readiness.ts';
 import type { Discovery } from './discovery/discovery.ts';
-import type { Proxy } from './proxy.ts';
+import type { SidecarProxy } from './proxy.ts';
 
 export interface LifecycleOptions {
-  readonly proxy: Proxy;
+  readonly proxy: SidecarProxy;
   readonly discovery: Discovery;
   readonly readiness: Readiness;
   readonly drainMs: number;

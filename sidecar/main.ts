@@ -11,7 +11,7 @@ import { type Discovery, startDiscovery } from './discovery/discovery.ts';
 import { StateFolder } from './discovery/state-folder.ts';
 import { CertificateStore } from './identity/certificate-store.ts';
 import { Lifecycle } from './lifecycle.ts';
-import { Proxy } from './proxy.ts';
+import { SidecarProxy } from './proxy.ts';
 import { AccessLog } from './telemetry/access-log.ts';
 import { LineWriter } from './telemetry/line-writer.ts';
 import { Metrics } from './telemetry/metrics.ts';
@@ -47,7 +47,7 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
   const metrics = owners.use(new Metrics({ clock, build: { version, nodeVersion: process.version } }));
   metrics.onCollect('outrider_access_log_dropped_total', () => [{ labels: {}, value: accessLines.dropped }]);
   const readiness = new Readiness();
-  let proxy: Proxy | undefined;
+  let proxy: SidecarProxy | undefined;
   const discovery = owners.use(
     startDiscovery({
       ...config,
@@ -70,7 +70,7 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
       log: log.pino,
     }),
   );
-  proxy = new Proxy({
+  proxy = new SidecarProxy({
     config,
     version,
     discovery,
@@ -106,7 +106,7 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
 };
 
 /** What peers dial: as configured, else our inbound port at its own address, or at the one that the control plane sees us by. */
-const advertised = (config: SidecarConfig, proxy: Proxy | undefined, localAddress: string): string => {
+const advertised = (config: SidecarConfig, proxy: SidecarProxy | undefined, localAddress: string): string => {
   if (config.advertise !== undefined) return formatAddress(config.advertise);
   const port = proxy?.listeners.find(listener => listener.name === 'inbound')?.address.port ?? config.inbound.port;
   const { host } = config.inbound;
@@ -132,7 +132,7 @@ const followSignals = (lifecycle: Lifecycle, discovery: Discovery): void => {
   process.on('SIGHUP', () => discovery.reload());
 };
 
-const announce = (log: Logger, config: SidecarConfig, proxy: Proxy, admin: string, metrics: string): void => {
+const announce = (log: Logger, config: SidecarConfig, proxy: SidecarProxy, admin: string, metrics: string): void => {
   const listeners = Object.fromEntries(
     proxy.listeners.map(listener => [listener.name, formatAddress(listener.address)]),
   );

@@ -46,7 +46,7 @@ export interface ProxyOptions {
  * The data plane: builds every owner of both directions, hands them down, and ends them in reverse. Owned by `main`; lives as long as the process.
  * States: built → listening → draining → closed.
  */
-export class Proxy {
+export class SidecarProxy {
   readonly routing: Routing;
   readonly budget = new BufferBudget();
   readonly inFlight: { readonly outbound: InFlight; readonly inbound: InFlight } = {

@@ -1,5 +1,5 @@
-import type { Exchange } from './exchange.ts';
 import type { ProxyError } from './errors/proxy-error.ts';
+import type { Exchange } from './exchange.ts';
 import type { ResponseHead } from './protocol/head.ts';
 
 /** What a step says when an exchange comes by: go on, or stop here because it answered or will call `exchange.resume()`. */

@@ -3,7 +3,7 @@ import { formatAddress, type SidecarConfig } from '../config.ts';
 import type { Discovery } from '../discovery/discovery.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import type { Lifecycle } from '../lifecycle.ts';
-import type { Proxy } from '../proxy.ts';
+import type { SidecarProxy } from '../proxy.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Readiness } from './readiness.ts';
 import type { AdminSources, Row } from './sources.ts';
@@ -11,7 +11,7 @@ import type { AdminSources, Row } from './sources.ts';
 export interface SidecarSourcesOptions {
   readonly config: SidecarConfig;
   readonly version: string;
-  readonly proxy: Proxy;
+  readonly proxy: SidecarProxy;
   readonly metrics: Metrics;
   readonly discovery: Discovery;
   readonly identities: IdentityView;
@@ -62,7 +62,7 @@ export const sidecarSources = (o: SidecarSourcesOptions): AdminSources => ({
   },
 });
 
-const clusterRows = (proxy: Proxy): Row[] => {
+const clusterRows = (proxy: SidecarProxy): Row[] => {
   const rows: Row[] = [];
   for (const cluster of proxy.routing.clusters.all()) {
     for (const endpoint of cluster.endpoints) {
@@ -82,7 +82,7 @@ const clusterRows = (proxy: Proxy): Row[] => {
 };
 
 /** What the owners say at each scrape. */
-export const collectProxy = (metrics: Metrics, proxy: Proxy, identities: IdentityView): void => {
+export const collectProxy = (metrics: Metrics, proxy: SidecarProxy, identities: IdentityView): void => {
   metrics.onCollect('outrider_buffered_bytes', () => [{ labels: {}, value: proxy.budget.buffered }]);
   metrics.onCollect('outrider_active_requests', () =>
     (['outbound', 'inbound'] as const).map(direction => ({

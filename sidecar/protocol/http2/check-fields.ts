@@ -4,8 +4,7 @@
  */
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-// biome-ignore format: one range per line would hide that this is a single set
-const BAD_VALUE = /[\u0000-\u0008\u000a-\u001f\u007f]|^[ \t]|[ \t]$/;
+const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
 const PATH = /^(?:\/[\x21-\x7e\x80-\xff]*|\*)$/;
 const AUTHORITY = /^[0-9A-Za-z\-._~%!$&'()*+,;=:[\]]*$/;
