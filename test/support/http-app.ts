@@ -34,7 +34,7 @@ const PIECE = 65_536;
 const PATTERN = patternBytes(PIECE + 251);
 
 /** The same bytes in pieces of at most 64 KiB, without copying. */
-export function* patternPieces(length: number): Generator<Buffer> {
+function* patternPieces(length: number): Generator<Buffer> {
   for (let at = 0; at < length; at += PIECE)
     yield PATTERN.subarray(at % 251, (at % 251) + Math.min(PIECE, length - at));
 }

@@ -12,8 +12,7 @@ import { createSvid, createTestMesh, type TestMesh, writeStateDir } from './peer
 import { freePorts } from './ports.ts';
 import { Sidecar } from './sidecar-process.ts';
 
-export const SERVER_ID = 'spiffe://mesh.local/ns/default/sa/server';
-export const CLIENT_ID = 'spiffe://mesh.local/ns/default/sa/client';
+const SERVER_ID = 'spiffe://mesh.local/ns/default/sa/server';
 
 export interface PairOptions {
   readonly services: readonly PairService[];
@@ -34,7 +33,7 @@ export interface SidecarPair extends Pair {
 }
 
 /** The snapshot that names every service of the test, all at one endpoint. */
-export const pairSnapshot = (
+const pairSnapshot = (
   services: readonly PairService[],
   address: string,
   policy: Partial<PolicyView> = {},
