@@ -1,14 +1,19 @@
 import { Command, CommanderError } from 'commander';
-import { registerApply } from './apply.ts';
-import { registerControlPlane } from './control-plane.ts';
-import { registerDelete } from './delete.ts';
-import { registerDescribe } from './describe.ts';
-import { registerGet } from './get.ts';
-import { registerSidecar } from './sidecar.ts';
-
-import { registerStatus } from './status.ts';
-import { registerToken } from './token.ts';
 import { version } from './version.ts';
+
+type Register = (program: Command) => void;
+
+/** Each command's module is loaded when it is asked for: a sidecar starts without what the others need. */
+const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  'control-plane': async () => (await import('./control-plane.ts')).registerControlPlane,
+  sidecar: async () => (await import('./sidecar.ts')).registerSidecar,
+  apply: async () => (await import('./apply.ts')).registerApply,
+  get: async () => (await import('./get.ts')).registerGet,
+  describe: async () => (await import('./describe.ts')).registerDescribe,
+  delete: async () => (await import('./delete.ts')).registerDelete,
+  token: async () => (await import('./token.ts')).registerToken,
+  status: async () => (await import('./status.ts')).registerStatus,
+};
 
 /** The executable: exit codes are 0 done, 1 failed, 2 wrong usage. */
 const program = new Command('outrider')
@@ -17,17 +22,8 @@ const program = new Command('outrider')
   .showHelpAfterError('(outrider --help says more)')
   .exitOverride();
 
-for (const register of [
-  registerControlPlane,
-  registerSidecar,
-  registerApply,
-  registerGet,
-  registerDescribe,
-  registerDelete,
-  registerToken,
-  registerStatus,
-])
-  register(program);
+const asked = COMMANDS[process.argv[2] ?? ''];
+for (const load of asked === undefined ? Object.values(COMMANDS) : [asked]) (await load())(program);
 
 try {
   await program.parseAsync();
