@@ -6,7 +6,7 @@ import { RunningProcess, runToEnd } from '../support/processes.ts';
 import { startControlPlane } from '../support/rest-client.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const PROGRAM = fileURLToPath(new URL('../support/resource-commands.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 const MANIFEST = `
 apiVersion: gateway.networking.k8s.io/v1

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { RunningProcess } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
-const PROGRAM = fileURLToPath(new URL('./resource-commands.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /** Owned by the test. */
 export class ControlPlaneProcess implements AsyncDisposable {
