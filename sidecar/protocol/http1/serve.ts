@@ -1,54 +1,23 @@
 import type { Duplex } from 'node:stream';
-import type { Clock, Timer } from '../../../common/clock.ts';
-import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
-import type { FieldList, ResponseHead } from '../head.ts';
-import type { BufferAccount, OnRequest } from '../stream.ts';
+import type { Timer } from '../../../common/clock.ts';
+import { proxyError } from '../../errors/proxy-error.ts';
 import { type Http1Fault, requestFault } from './faults.ts';
+import { BUSY, IdleWatch } from './idle-watch.ts';
 import { Input, type InputReader } from './input.ts';
 import { LINGER_MS } from './limits.ts';
 import { BodyReader } from './read-body.ts';
 import { HeadReader } from './read-head.ts';
-import type { DecodedRequest, Http1RequestHeads, Http1Version } from './request-heads.ts';
+import type { DecodedRequest } from './request-heads.ts';
 import { resetSocket } from './reset-socket.ts';
+import type { Http1ServerContext, Http1ServerHandler } from './server-context.ts';
 import { Http1ServerStream } from './server-stream.ts';
 import { beginResponse } from './write-head.ts';
 import { MessageWriter } from './write-message.ts';
 
+export type { Http1ServerContext, Http1ServerHandler } from './server-context.ts';
+
 const HEAD_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 3_600_000;
-
-/** An answer of our own to a message that the codec refused. */
-export interface Http1Answer {
-  readonly head: ResponseHead;
-  readonly volatile: FieldList;
-  readonly body: Buffer;
-}
-
-/** What all connections of one listener share. */
-export interface Http1ServerContext {
-  readonly heads: Http1RequestHeads;
-  readonly account: BufferAccount;
-  readonly clock: Clock;
-  /** A head must be complete so long after its first byte. Default 60 s, as nginx's client_header_timeout. */
-  readonly requestHeadTimeoutMs?: number;
-  /** A connection without a request is closed after this time (at most a quarter later). Default 1 h, as Envoy's idle_timeout. */
-  readonly keepAliveTimeoutMs?: number;
-  readonly answerError: (error: ProxyError) => Http1Answer;
-}
-
-/** What one connection reports. */
-export interface Http1ServerHandler {
-  readonly onRequest: OnRequest;
-  /**
-   * CONNECT: takes the socket over, paused and without listeners of ours. `leftover`: bytes that followed the head.
-   * When it is absent CONNECT is refused as DOWNSTREAM_PROTOCOL with the detail `connect_not_allowed`.
-   */
-  readonly onConnect?: (socket: Duplex, authority: string, leftover: Buffer, version: Http1Version) => void;
-  /** The codec has answered this error itself (`answerError`); no exchange was made of it. For counters and logs. */
-  onProtocolError(error: ProxyError): void;
-  /** Once; the connection is gone (not called after `onConnect`). */
-  onClose(): void;
-}
 
 /**
  * head: waits for a request head, whole or in part → body → answer → head …
@@ -70,7 +39,7 @@ export class Http1ServerConnection implements InputReader {
   private cause = '';
   private requests = 0;
   private headTimer: Timer | undefined = undefined;
-  private idleTimer: Timer | undefined = undefined;
+  private readonly idleWatch: IdleWatch;
   private readonly socket: Duplex;
   private readonly context: Http1ServerContext;
   private readonly handler: Http1ServerHandler;
@@ -88,7 +57,8 @@ export class Http1ServerConnection implements InputReader {
     socket.on('drain', this.onDrain);
     socket.on('error', this.onError);
     socket.on('close', this.onSocketClose);
-    this.watchIdle(0, 0);
+    const { clock, keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS } = context;
+    this.idleWatch = new IdleWatch(clock, keepAliveTimeoutMs, this.activity, this.onIdle);
   }
 
   /** Bytes that were read before this connection was made. The connection keeps and may change them. */
@@ -104,8 +74,10 @@ export class Http1ServerConnection implements InputReader {
 
   /** Closes at once; an open exchange is reset. */
   close(): void {
-    this.stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_closed'));
-    this.socket.destroy();
+    const { stream } = this;
+    stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_closed'));
+    if (stream === undefined) this.socket.destroy();
+    else this.abort();
   }
 
   /** The stream's request was granted its Upgrade: from now on both directions are raw bytes. */
@@ -307,6 +279,13 @@ export class Http1ServerConnection implements InputReader {
     if (this.state === 'closing') this.headTimer = this.context.clock.setTimer(LINGER_MS, () => this.socket.destroy());
   };
 
+  private readonly activity = (): number => (this.state === 'head' || this.state === 'closing' ? this.requests : BUSY);
+
+  private readonly onIdle = (): void => {
+    if (this.state === 'closing') this.socket.destroy();
+    else this.finishConnection();
+  };
+
   private startHeadTimer(): Timer {
     return this.context.clock.setTimer(this.context.requestHeadTimeoutMs ?? HEAD_TIMEOUT_MS, () => {
       this.headTimer = undefined;
@@ -314,20 +293,8 @@ export class Http1ServerConnection implements InputReader {
     });
   }
 
-  /** Looks four times per timeout whether anything happened since; so a request costs no timer. */
-  private watchIdle(seen: number, quarters: number): void {
-    const { clock, keepAliveTimeoutMs = KEEP_ALIVE_TIMEOUT_MS } = this.context;
-    this.idleTimer = clock.setTimer(keepAliveTimeoutMs / 4, () => {
-      const idle = this.requests === seen && (this.state === 'head' || this.state === 'closing');
-      if (idle && quarters === 3 && this.state === 'closing') this.socket.destroy();
-      else if (idle && quarters === 3) this.finishConnection();
-      else this.watchIdle(this.requests, idle ? quarters + 1 : 0);
-    });
-  }
-
   private cancelTimers(): void {
     this.headTimer?.cancel();
-    this.idleTimer?.cancel();
-    this.headTimer = this.idleTimer = undefined;
+    this.idleWatch.stop();
   }
 }
