@@ -1,5 +1,4 @@
 /** `POST /v1/certificates`: a CSR out, a chain in. */
-import { Client } from 'undici';
 import { type Refusal, refuse } from '../../certs/refusal.ts';
 import { type ControlPlaneTls, controlPlaneTls } from './control-plane-tls.ts';
 
@@ -23,6 +22,8 @@ export const requestCertificate = async (
   token: string | undefined,
   csrPem: string,
 ): Promise<CertificateAnswer | Refusal<CertificateRequestReason>> => {
+  // Loaded when it is needed: a sidecar that finds its certificate in the state folder starts without it.
+  const { Client } = await import('undici');
   const client = new Client(new URL(url).origin, {
     connect: { ...controlPlaneTls(tls), timeout: TIMEOUT_MS },
     headersTimeout: TIMEOUT_MS,
