@@ -39,7 +39,7 @@ export class Sidecar {
         OUTRIDER_OUTBOUND: `127.0.0.1:${ports.outbound}`,
         OUTRIDER_ADMIN: `127.0.0.1:${ports.admin}`,
         OUTRIDER_METRICS: `127.0.0.1:${ports.metrics}`,
-        OUTRIDER_DRAIN: '2s',
+        OUTRIDER_DRAIN: '500ms',
         // tap's loaders are for tests, not for the program under test.
         NODE_OPTIONS: undefined,
         ...env,
