@@ -1,4 +1,5 @@
-import { APP_PROTOCOLS, SNAPSHOT_FORMAT, type Snapshot } from './snapshot.ts';
+import { compilePattern } from './pattern.ts';
+import { APP_PROTOCOLS, type BackendView, type ServiceView, SNAPSHOT_FORMAT, type Snapshot } from './snapshot.ts';
 
 /** The first thing that is wrong with a snapshot. */
 export interface SnapshotProblem {
@@ -21,21 +22,20 @@ const name = when(
   value => typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(value),
   'a DNS name',
 );
-const flagless = (min: number, max: number, what: string): Check =>
+const integer = (min: number, max: number, what: string): Check =>
   when(value => Number.isInteger(value) && (value as number) >= min && (value as number) <= max, what);
-const port = flagless(1, 65_535, 'a port, 1 to 65535');
-const durationMs = flagless(0, 2 ** 31 - 1, 'whole milliseconds, 0 or more');
-const count = flagless(0, 2 ** 31 - 1, 'a whole number, 0 or more');
-const percent = flagless(0, 100, 'a whole number from 0 to 100');
+const port = integer(1, 65_535, 'a port, 1 to 65535');
+const durationMs = integer(0, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 0 or more');
+const count = integer(0, 2 ** 31 - 1, 'a whole number, 0 or more');
+const percent = integer(0, 100, 'a whole number from 0 to 100');
 const weight = when(value => typeof value === 'number' && value >= 0 && value <= 1e6, 'a number from 0 to 1000000');
 const ratio = when(value => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1');
-const address = when(
-  value =>
-    typeof value === 'string' &&
-    /^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):[0-9]{1,5}$/.test(value) &&
-    Number(value.slice(value.lastIndexOf(':') + 1)) <= 65_535,
-  'host:port',
-);
+const positiveMs = integer(1, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 1 or more');
+const address = when(value => {
+  const [, digits] =
+    typeof value === 'string' ? (/^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):([0-9]{1,5})$/.exec(value) ?? []) : [];
+  return digits !== undefined && Number(digits) >= 1 && Number(digits) <= 65_535;
+}, 'host:port');
 const spiffeId = when(
   value => typeof value === 'string' && /^spiffe:\/\/[a-z0-9._-]+\/\S+$/.test(value),
   'a SPIFFE id, or null',
@@ -47,10 +47,10 @@ const fieldName = when(
   'a field name',
 );
 const fieldValue = when(
-  value => typeof value === 'string' && !/[\0\r\n]/.test(value) && value.length <= 8_192,
-  'a field value without line breaks',
+  value => typeof value === 'string' && value.length <= 8_192 && !/[^\t\x20-\x7e\x80-\u{10ffff}]/u.test(value),
+  'a field value without control characters',
 );
-const status = flagless(100, 599, 'an HTTP status');
+const status = integer(100, 599, 'an HTTP status');
 
 const orNull =
   (check: Check): Check =>
@@ -104,13 +104,13 @@ const shape =
 
 const policy = shape({
   loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
-  connectTimeoutMs: durationMs,
+  connectTimeoutMs: positiveMs,
   requestTimeoutMs: durationMs,
   idleTimeoutMs: durationMs,
   circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
   outlierDetection: orNull(
     shape({
-      consecutiveFailures: count,
+      consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
       baseEjectionMs: durationMs,
       maxEjectionMs: durationMs,
       maxEjectionPercent: percent,
@@ -120,7 +120,7 @@ const policy = shape({
   retryBudget: shape({
     ratio,
     minRetries: count,
-    windowMs: flagless(100, 3_600_000, 'milliseconds from 100 to 3600000'),
+    windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
   }),
 });
 
@@ -132,12 +132,8 @@ const pattern = (kind: Check): Check => {
     if (problem !== undefined) return problem;
     const { type, value: source } = value as { type: string; value: string };
     if (type !== 'RegularExpression') return undefined;
-    try {
-      new RegExp(source);
-      return undefined;
-    } catch (error) {
-      return expected(`${path}.value`, `a regular expression: ${(error as Error).message}`);
-    }
+    const compiled = compilePattern(source);
+    return typeof compiled === 'string' ? expected(`${path}.value`, `a regular expression: ${compiled}`) : undefined;
   };
 };
 
@@ -147,15 +143,20 @@ const both =
     first(value, path) ?? second(value, path);
 
 const valueMatch = both(shape({ name: fieldName }), pattern(oneOf(['Exact', 'RegularExpression'])));
-const match = shape(
-  {},
-  {
-    path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])),
-    method: fieldName,
-    headers: listOf(valueMatch, 64),
-    query: listOf(valueMatch, 64),
-  },
-);
+const MATCH_PARTS = {
+  path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])),
+  method: fieldName,
+  headers: listOf(valueMatch, 64),
+  query: listOf(valueMatch, 64),
+};
+/** Of all parts only here an unknown one is refused: to overlook a condition would be to match too much. */
+const onlyMatchParts: Check = (value, path) => {
+  const unknown = Object.keys(value as object).find(member => !Object.hasOwn(MATCH_PARTS, member));
+  return unknown === undefined
+    ? undefined
+    : { path: `${path}.${unknown}`, reason: 'is a condition that this release does not know' };
+};
+const match = both(shape({}, MATCH_PARTS), onlyMatchParts);
 const nameValues = listOf(shape({ name: fieldName, value: fieldValue }), 64);
 const pathModifier = shape({ type: oneOf(['ReplaceFullPath', 'ReplacePrefixMatch']), value: fieldValue });
 const headerModifier = shape({ set: nameValues, add: nameValues, remove: listOf(fieldName, 64) });
@@ -163,10 +164,10 @@ const FILTERS: Readonly<Record<string, Check>> = {
   RequestHeaderModifier: headerModifier,
   ResponseHeaderModifier: headerModifier,
   RequestRedirect: shape(
-    { statusCode: status },
-    { scheme: oneOf(['http', 'https']), hostname: fieldValue, port, path: pathModifier },
+    { statusCode: oneOf([301, 302, 303, 307, 308]) },
+    { scheme: oneOf(['http', 'https']), hostname: name, port, path: pathModifier },
   ),
-  URLRewrite: shape({}, { hostname: fieldValue, path: pathModifier }),
+  URLRewrite: shape({}, { hostname: name, path: pathModifier }),
 };
 const filter: Check = (value, path) => {
   const check =
@@ -178,12 +179,18 @@ const filter: Check = (value, path) => {
     : check(value, path);
 };
 const retry = shape({
-  attempts: flagless(0, 100, 'a whole number from 0 to 100'),
+  attempts: integer(0, 100, 'a whole number from 0 to 100'),
   codes: listOf(status, 64),
   backoffMs: durationMs,
   on: listOf(text, 64),
 });
-const backend = shape({ service: orNull(name), port, weight, filters: listOf(filter, 64) });
+/** Port 0: none was named; only where the reference does not resolve. */
+const backend = shape({
+  service: orNull(name),
+  port: integer(0, 65_535, 'a port, or 0'),
+  weight,
+  filters: listOf(filter, 64),
+});
 const route = shape({
   name: text,
   matches: listOf(match, 1_024),
@@ -226,27 +233,29 @@ const snapshot = shape({
 export const validateSnapshot = (value: unknown): SnapshotProblem | undefined =>
   snapshot(value, '') ?? referenceProblem(value as Snapshot);
 
-/** Each service once, and each backend one of them. */
-const referenceProblem = (value: Snapshot): SnapshotProblem | undefined => {
-  const known = new Set<string>();
-  for (const [at, { name: own, namespace }] of value.services.entries()) {
+/** Each service once, and each backend a port of one of them. */
+const referenceProblem = ({ services }: Snapshot): SnapshotProblem | undefined => {
+  const known = new Map<string, ReadonlySet<number>>();
+  for (const [at, { name: own, namespace, ports }] of services.entries()) {
     const key = `${own}.${namespace}`;
-    if (known.has(key)) return { path: `services[${at}]`, reason: `must be the only service ${key}` };
-    known.add(key);
+    if (known.has(key)) return expected(`services[${at}]`, `the only service ${key}`);
+    known.set(key, new Set(ports.map(each => each.port)));
   }
-  for (const [s, { ports }] of value.services.entries()) {
-    for (const [p, { routes }] of ports.entries()) {
-      for (const [r, { backends }] of routes.entries()) {
-        for (const [b, { service: target }] of backends.entries()) {
-          if (target !== null && !known.has(target)) {
-            return {
-              path: `services[${s}].ports[${p}].routes[${r}].backends[${b}].service`,
-              reason: `must be a service of this snapshot, not "${target}"`,
-            };
-          }
-        }
-      }
-    }
+  for (const { path, backend: target } of allBackends(services)) {
+    if (target.service === null) continue;
+    const ports = known.get(target.service);
+    if (ports === undefined) return expected(`${path}.service`, `a service of this snapshot, not "${target.service}"`);
+    if (!ports.has(target.port)) return expected(`${path}.port`, `a port of ${target.service}, not ${target.port}`);
   }
   return undefined;
 };
+
+function* allBackends(
+  services: readonly ServiceView[],
+): Generator<{ readonly path: string; readonly backend: BackendView }> {
+  for (const [s, { ports }] of services.entries())
+    for (const [p, { routes }] of ports.entries())
+      for (const [r, { backends }] of routes.entries())
+        for (const [b, each] of backends.entries())
+          yield { path: `services[${s}].ports[${p}].routes[${r}].backends[${b}]`, backend: each };
+}

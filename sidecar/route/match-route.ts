@@ -1,6 +1,8 @@
+import { compilePattern } from '../../api/pattern.ts';
 import type { MatchView, ValueMatchView } from '../../api/snapshot.ts';
 import { type FieldList, type RequestHead, VOLATILE } from '../protocol/head.ts';
 import type { Rule } from './route-table.ts';
+import { wireText } from './wire-text.ts';
 
 type Part = (head: RequestHead, volatile: FieldList) => boolean;
 
@@ -47,13 +49,13 @@ export const compileMatch = (view: MatchView): Match => {
   if (method !== undefined) stable.push(head => head.method === method);
   for (const header of headers) {
     const name = header.name.toLowerCase();
-    const matches = valueMatcher(header);
+    const matches = valueMatcher(header, wireText);
     if (VOLATILE.has(name)) volatile.push((_, list) => matches(joinedValue(list, name)));
     else if (name === 'host') stable.push(head => matches(head.authority));
     else stable.push(head => matches(joinedValue(head.fields.list, name)));
   }
   for (const parameter of query) {
-    const matches = valueMatcher(parameter);
+    const matches = valueMatcher(parameter, value => value);
     stable.push(head => matches(queryValue(head, parameter.name)));
   }
   return { stable, volatile, prefix: path?.type === 'PathPrefix' ? path.value : '' };
@@ -70,20 +72,23 @@ const pathMatcher = (
   return path => path.startsWith(prefix) && (path.length === prefix.length || path.charCodeAt(prefix.length) === 47);
 };
 
-const valueMatcher = (view: ValueMatchView): ((value: string | undefined) => boolean) => {
-  if (view.type === 'Exact') return value => value === view.value;
-  const matches = regexMatcher(view.value);
-  return value => value !== undefined && matches(value);
+/** `form`: a text of the configuration in the form that it has in a request. */
+const valueMatcher = (
+  view: ValueMatchView,
+  form: (text: string) => string,
+): ((value: string | undefined) => boolean) => {
+  if (view.type === 'RegularExpression') {
+    const matches = regexMatcher(view.value);
+    return value => value !== undefined && matches(value);
+  }
+  const expected = form(view.value);
+  return value => value === expected;
 };
 
-/** Full match. Validation has compiled the pattern before; one that does not compile here matches nothing. */
-const regexMatcher = (pattern: string): ((text: string) => boolean) => {
-  try {
-    const regex = new RegExp(`^(?:${pattern})$`);
-    return text => regex.test(text);
-  } catch {
-    return () => false;
-  }
+/** Of the whole text. Validation has compiled the pattern before; one that does not compile here matches nothing. */
+const regexMatcher = (source: string): ((text: string) => boolean) => {
+  const pattern = compilePattern(source);
+  return typeof pattern === 'string' ? () => false : text => pattern.matches(text);
 };
 
 /** The path without its query. */

@@ -1,6 +1,7 @@
 import type { FilterView, NameValue, PathModifier } from '../../api/snapshot.ts';
 import { type FieldList, Fields, RequestHead, ResponseHead, VOLATILE } from '../protocol/head.ts';
 import { pathOf } from './match-route.ts';
+import { wirePath, wireText } from './wire-text.ts';
 
 /** The filters of the Gateway API, applied to heads. Heads are immutable: the result is a new one, which the plan keeps. */
 
@@ -59,12 +60,12 @@ const queryOf = (head: RequestHead): string => {
 };
 
 const replacePath = (head: RequestHead, modifier: PathModifier, prefix: string): string => {
-  if (modifier.type === 'ReplaceFullPath') return modifier.value;
+  const value = wirePath(modifier.value);
+  if (modifier.type === 'ReplaceFullPath') return value.startsWith('/') ? value : `/${value}`;
   const matched = prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
   const rest = pathOf(head).slice(matched.length);
-  const replacement = modifier.value.endsWith('/') ? modifier.value.slice(0, -1) : modifier.value;
-  const path = replacement + (rest === '' || rest.startsWith('/') ? rest : `/${rest}`);
-  return path === '' ? '/' : path;
+  const path = (value.endsWith('/') ? value.slice(0, -1) : value) + rest;
+  return path.startsWith('/') ? path : `/${path}`;
 };
 
 /** `Host` is not among the fields: setting it sets the authority. */
@@ -111,7 +112,9 @@ const UNTOUCHABLE =
 const editOf = (filter: HeaderModifier, concerns: (name: string) => boolean): Edit => {
   const takes = (name: string): boolean => concerns(name) && !UNTOUCHABLE.test(name);
   const taken = (list: readonly NameValue[]): readonly NameValue[] =>
-    list.map(({ name, value }) => ({ name: name.toLowerCase(), value })).filter(({ name }) => takes(name));
+    list
+      .map(({ name, value }) => ({ name: name.toLowerCase(), value: wireText(value) }))
+      .filter(({ name }) => takes(name));
   return {
     set: taken(filter.set),
     add: taken(filter.add),

@@ -54,6 +54,21 @@ t.test('a full path is replaced and the query kept', t => {
   t.end();
 });
 
+t.test('a path that could not stand in a request line is encoded, and begins with a slash', t => {
+  const path = (value: string): string =>
+    rewriteRequest(headOf('/foo?q'), [{ type: 'URLRewrite', path: { type: 'ReplaceFullPath', value } }], '').path;
+  t.equal(path('/a b?c'), '/a%20b%3Fc?q');
+  t.equal(path('one'), '/one?q');
+  t.equal(path(''), '/?q');
+  t.end();
+});
+
+t.test('a value beyond ASCII goes out as UTF-8 and never as a line break', t => {
+  const filters = [requestModifier({ set: [field('a', ' caf\u00e9 '), field('b', '\u010a')] })];
+  t.same(rewriteRequest(headOf('/'), filters, '').fields.list, ['a', 'caf\xc3\xa9', 'b', '\xc4\x8a']);
+  t.end();
+});
+
 t.test('fields are set, added and removed, whatever the case of the names', t => {
   const head = headOf('/', ['keep', '1', 'replace', 'old', 'join', 'a', 'drop', 'x', 'drop', 'y', 'replace', 'older']);
   const filters = [
