@@ -11,6 +11,7 @@ import { seededRandom } from '../../common/random.ts';
 import { RestServer } from '../../control-plane/rest/rest-server.ts';
 import { SqliteStore } from '../../control-plane/store/sqlite-store.ts';
 import type { Json } from '../support/rest-client.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const TOKEN = 'test-token';
 const NAMESPACES = '/api/v1/namespaces';
@@ -101,8 +102,11 @@ withServer('a client that does not read is cut off, and the others are served', 
     }
   })();
   const annotations = { note: 'x'.repeat(1_000_000) };
-  for (let i = 0; i < 40; i++)
+  for (let i = 0; i < 40; i++) {
     await store.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: `n${i}`, annotations } });
+    // One process writes, serves and reads: without a pause the quick one would be slow too.
+    await waitFor(`event ${i}`, () => seen > i);
+  }
   await reading;
   t.equal(seen, 40);
   let bytes = 0;
