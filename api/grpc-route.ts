@@ -1,10 +1,6 @@
 /** `GRPCRoute`: how gRPC calls to a Service are matched, changed and split. Gateway API v1, standard channel. */
 
-import type { ApiObject } from './object.ts';
-import type { Cause, ResourceKind } from './resource-kind.ts';
 import {
-  type BackendReference,
-  backendRefs,
   checkBackendRef,
   checkExpression,
   checkFilterMember,
@@ -12,6 +8,13 @@ import {
   checkMatches,
   checkParentRefs,
   checkRuleNames,
+  warnOfParentRefs,
+} from './check-route.ts';
+import type { ApiObject } from './object.ts';
+import type { Cause, ResourceKind } from './resource-kind.ts';
+import {
+  type BackendReference,
+  backendRefs,
   type HeaderMatch,
   type HeaderModifier,
   HOSTNAMES,
@@ -21,7 +24,6 @@ import {
   type ParentReference,
   ROUTE_STATUS,
   type RouteStatus,
-  warnOfParentRefs,
 } from './route-parts.ts';
 import { choice, ignored, list, object, required, type Schema, subdomain, text } from './schema.ts';
 

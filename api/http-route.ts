@@ -1,18 +1,12 @@
 /** `HTTPRoute`: how HTTP requests to a Service are matched, changed and split. Gateway API v1, standard channel, and `retry` (GEP-1731). */
 
-import { parseDuration } from '../common/duration.ts';
+import { checkHttpRouteRule, HTTP_FILTER_MEMBERS } from './check-http-route.ts';
+import { checkParentRefs, checkRuleNames, warnOfParentRefs } from './check-route.ts';
 import type { ApiObject } from './object.ts';
-import type { Cause, ResourceKind } from './resource-kind.ts';
+import type { ResourceKind } from './resource-kind.ts';
 import {
   type BackendReference,
   backendRefs,
-  checkBackendRef,
-  checkExpression,
-  checkFilterMember,
-  checkFilterTypes,
-  checkMatches,
-  checkParentRefs,
-  checkRuleNames,
   type HeaderMatch,
   type HeaderModifier,
   HOSTNAMES,
@@ -22,7 +16,6 @@ import {
   type ParentReference,
   ROUTE_STATUS,
   type RouteStatus,
-  warnOfParentRefs,
 } from './route-parts.ts';
 import {
   choice,
@@ -110,13 +103,6 @@ export type HttpRouteFilter =
   | { readonly type: 'RequestRedirect'; readonly requestRedirect: HttpRequestRedirect }
   | { readonly type: 'URLRewrite'; readonly urlRewrite: HttpUrlRewrite };
 
-const FILTER_MEMBERS = {
-  RequestHeaderModifier: 'requestHeaderModifier',
-  ResponseHeaderModifier: 'responseHeaderModifier',
-  RequestRedirect: 'requestRedirect',
-  URLRewrite: 'urlRewrite',
-} as const;
-
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
 
 const PATH_MODIFIER: Schema = object('How the path changes.', {
@@ -132,7 +118,7 @@ const filters = (): Schema =>
       type: required(
         choice(
           "Which one; the member of the same name says how. The Gateway API's other types are refused.",
-          Object.keys(FILTER_MEMBERS),
+          Object.keys(HTTP_FILTER_MEMBERS),
         ),
       ),
       requestHeaderModifier: headerModifier('Changes headers of the request.'),
@@ -246,90 +232,7 @@ export const HTTP_ROUTE: ResourceKind<HttpRoute> = {
   check: ({ spec }) => [
     ...checkParentRefs(spec.parentRefs ?? []),
     ...checkRuleNames(spec.rules),
-    ...spec.rules.flatMap((rule, i) => checkRule(rule, `spec.rules[${i}]`)),
+    ...spec.rules.flatMap((rule, i) => checkHttpRouteRule(rule, `spec.rules[${i}]`)),
   ],
   warn: ({ spec }) => warnOfParentRefs(spec.parentRefs ?? []),
-};
-
-const checkRule = (rule: HttpRouteRule, field: string): Cause[] => {
-  const ruleFilters = rule.filters ?? [];
-  const redirect = ruleFilters.findIndex(filter => filter.type === 'RequestRedirect');
-  const request = parseDuration(rule.timeouts?.request ?? '0s');
-  const backendRequest = parseDuration(rule.timeouts?.backendRequest ?? '0s');
-  const causes = [
-    ...rule.matches.flatMap((match, i) => checkMatch(match, `${field}.matches[${i}]`)),
-    ...checkFilters(ruleFilters, rule, `${field}.filters`),
-    ...(rule.backendRefs ?? []).flatMap((backend, i) => [
-      ...checkBackendRef(backend, `${field}.backendRefs[${i}]`),
-      ...checkFilters(backend.filters ?? [], rule, `${field}.backendRefs[${i}].filters`),
-    ]),
-  ];
-  if (redirect >= 0 && (rule.backendRefs ?? []).length > 0)
-    causes.push({
-      field: `${field}.backendRefs`,
-      message: 'must be empty, because a RequestRedirect answers the request',
-      reason: 'FieldValueForbidden',
-    });
-  if (redirect >= 0 && ruleFilters.some(filter => filter.type === 'URLRewrite'))
-    causes.push({
-      field: `${field}.filters[${redirect}].type`,
-      message: 'must not be RequestRedirect together with URLRewrite',
-      reason: 'FieldValueForbidden',
-    });
-  if (request && backendRequest && backendRequest > request)
-    causes.push({
-      field: `${field}.timeouts.backendRequest`,
-      message: `must be at most timeouts.request, which is ${rule.timeouts?.request}`,
-      reason: 'FieldValueInvalid',
-    });
-  return causes;
-};
-
-const checkMatch = (match: HttpRouteMatch, field: string): Cause[] => [
-  ...(match.path.type === 'RegularExpression'
-    ? checkExpression(match.path.value, `${field}.path.value`)
-    : checkPath(match.path.value, `${field}.path.value`)),
-  ...checkMatches(match.headers ?? [], `${field}.headers`),
-  ...checkMatches(match.queryParams ?? [], `${field}.queryParams`),
-];
-
-/** Gateway API HTTPPathMatch: a path that stays the same when it is normalised. */
-const checkPath = (path: string, field: string): Cause[] =>
-  /^\/(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$/.test(path) && !/\/\/|\/\.\.?(\/|$)|%2f/i.test(path)
-    ? []
-    : [
-        {
-          field,
-          message: 'must begin with "/" and have no "//", "/./", "/../", "%2F", "?" or "#"',
-          reason: 'FieldValueInvalid',
-        },
-      ];
-
-const checkFilters = (list: readonly HttpRouteFilter[], rule: HttpRouteRule, field: string): Cause[] => [
-  ...checkFilterTypes(list, field),
-  ...list.flatMap((filter, i) => {
-    const at = `${field}[${i}]`;
-    const causes = checkFilterMember(filter, FILTER_MEMBERS, at);
-    if (causes.length > 0) return causes;
-    if (filter.type === 'URLRewrite') return checkPathModifier(filter.urlRewrite.path, rule, `${at}.urlRewrite.path`);
-    if (filter.type === 'RequestRedirect')
-      return checkPathModifier(filter.requestRedirect.path, rule, `${at}.requestRedirect.path`);
-    return [];
-  }),
-];
-
-const checkPathModifier = (path: HttpPathModifier | undefined, rule: HttpRouteRule, field: string): Cause[] => {
-  if (path === undefined) return [];
-  const causes = checkFilterMember(
-    path,
-    { ReplaceFullPath: 'replaceFullPath', ReplacePrefixMatch: 'replacePrefixMatch' },
-    field,
-  );
-  if (path.type === 'ReplacePrefixMatch' && rule.matches.some(match => match.path.type !== 'PathPrefix'))
-    causes.push({
-      field: `${field}.type`,
-      message: 'must not be ReplacePrefixMatch unless every match of the rule is a PathPrefix',
-      reason: 'FieldValueInvalid',
-    });
-  return causes;
 };

@@ -50,6 +50,7 @@ const typeName = (schema: Schema): string => {
 
 const defaultText = (schema: Schema): string => {
   if (schema['x-outrider-default'] !== undefined) return schema['x-outrider-default'];
-  if (schema.default === undefined || (typeof schema.default === 'object' && Object.keys(schema.default).length === 0)) return '';
+  if (schema.default === undefined || (typeof schema.default === 'object' && Object.keys(schema.default).length === 0))
+    return '';
   return `\`${JSON.stringify(schema.default)}\``;
 };

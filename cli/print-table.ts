@@ -19,7 +19,8 @@ export interface TableOptions {
 /** Lines without line ends. `widths` of an earlier table keep columns in place. */
 export const formatTable = (table: Table, options: TableOptions, widths: number[] = []): string[] => {
   const shown = table.columnDefinitions.map(({ priority }) => priority === 0 || options.wide);
-  const keep = (cells: readonly (string | number)[]) => cells.filter((_, i) => shown[i] === true).map(cell => `${cell}`);
+  const keep = (cells: readonly (string | number)[]) =>
+    cells.filter((_, i) => shown[i] === true).map(cell => `${cell}`);
   const lines = table.rows.map(({ cells, object }) => [
     ...(options.withNamespace ? [object?.metadata?.namespace ?? ''] : []),
     ...keep(cells),

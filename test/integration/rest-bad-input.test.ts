@@ -35,7 +35,10 @@ const service = (spec: object, metadata: object = {}) => ({
 
 const PORTS = [{ port: 80 }];
 const nested = (depth: number) => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
-const bomb = `a: &a [${'x,'.repeat(9)}x]\n${[...'bcdefgh'].map((name, i) => `${name}: &${name} [${`*${'abcdefg'[i]},`.repeat(9)}*${'abcdefg'[i]}]`).join('\n')}\n`;
+const bomb = `a: &a [${'x,'.repeat(9)}x]\n${'bcdefgh'
+  .split('')
+  .map((name, i) => `${name}: &${name} [${`*${'abcdefg'[i]},`.repeat(9)}*${'abcdefg'[i]}]`)
+  .join('\n')}\n`;
 
 const CASES: readonly Case[] = [
   {

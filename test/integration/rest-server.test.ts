@@ -36,7 +36,7 @@ interface Served {
   readonly url: string;
   readonly port: number;
   readonly log: readonly string[];
-  call(path: string, body?: object): ReturnType<typeof request>;
+  readonly call: (path: string, body?: object) => ReturnType<typeof request>;
 }
 
 /** A REST server alone, on a clock that stands still. */
