@@ -2,9 +2,15 @@ import type { Clock } from '../common/clock.ts';
 import type { Random } from '../common/random.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import type { OutsideClusters } from './egress/outside-clusters.ts';
+import { passThrough } from './egress/pass-through.ts';
 import type { Exchange } from './exchange.ts';
+import type { CircuitBreaker } from './resilience/circuit-breaker.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
+import { limitAttempt } from './resilience/limit-attempt.ts';
 import { limitRequests } from './resilience/limit-requests.ts';
+import type { OutlierDetector } from './resilience/outlier-detection/detector.ts';
+import { reportOutcome } from './resilience/outlier-detection/report-outcome.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
 import { findService } from './route/find-service.ts';
@@ -20,7 +26,9 @@ export interface OutboundOwners {
   readonly recording: Recording;
   readonly discovery: Discovery;
   readonly plans: PlanMaker;
+  readonly outside: OutsideClusters;
   readonly budget: BufferBudget;
+  readonly outlierDetector: OutlierDetector;
   readonly clock: Clock;
   readonly random: Random;
   /** An attempt will be repeated. */
@@ -29,20 +37,26 @@ export interface OutboundOwners {
   readonly destination: (exchange: Exchange) => Destination;
 }
 
+const breakerOf = (exchange: Exchange): CircuitBreaker | undefined => exchange.backend?.cluster?.breaker;
+
 /** The life of an exchange that leaves the app, in order; on the way back the same list is run from its end. */
 export const outbound = (o: OutboundOwners): Pipeline =>
   new Pipeline(
     [
       recordExchange(o.recording), // first in, last out: sees every answer, ours or theirs
       findService(o.discovery, o.plans.routing, o.clock), // the first request to a name waits for the control plane's answer
+      passThrough(o.outside, o.discovery, o.plans), // what is not in the mesh leaves it here, where that is allowed
       routeRequest(o.plans, o.random), // before what depends on the destination; answers NO_ROUTE and redirects
       shedLoad(o.budget), // behind routing, so that what is refused is counted for its destination
-      limitRequests(), // above retry: an exchange counts once, however often it is tried
+      limitRequests(breakerOf), // above retry: an exchange counts once, however often it is tried
       enforceDeadline(o.clock), // above retry: all attempts share one deadline
     ],
-    retry(o.clock, o.random, o.onRetry), // the steps below run once per attempt
+    retry({ clock: o.clock, random: o.random, breakerOf, onRetry: o.onRetry }), // the steps below run once per attempt
     [
+      limitAttempt(o.clock), // above the choice of an instance: the wait for a connection counts
       pickEndpoint(o.clock), // avoids the instance of the attempt before; learns how each one does
+      reportOutcome(o.outlierDetector), // innermost: only what an instance did counts
+      // Last: from here on a connection has it.
       forward(o.clock, { timeout: 'outrider-timeout-ms', attempt: 'outrider-attempt' }, o.destination),
     ],
   );

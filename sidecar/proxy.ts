@@ -7,6 +7,8 @@ import { AppTransports } from './app/app-transports.ts';
 import { BufferBudget } from './buffer-budget.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import { OutsideClusters, outsideDestination } from './egress/outside-clusters.ts';
+import { ownListeners } from './egress/own-listeners.ts';
 import type { ExchangeContext } from './exchange.ts';
 import type { IdentityView } from './identity/certificate-store.ts';
 import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-mtls.ts';
@@ -19,6 +21,8 @@ import { formatPeerHello } from './listener/peer-hello.ts';
 import { outbound } from './outbound.ts';
 import { Http1ResponseHeads } from './protocol/http1/response-heads.ts';
 import { BlockPool } from './protocol/outbox.ts';
+import { logRefusals } from './resilience/log-refusals.ts';
+import { OutlierDetector } from './resilience/outlier-detection/detector.ts';
 import { Routing } from './route/routing.ts';
 import type { AccessLog } from './telemetry/access-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -57,6 +61,7 @@ export class SidecarProxy {
   readonly fromPeers = new Connections();
   readonly endpoints: EndpointTransports;
   readonly app: AppTransports;
+  readonly outside: OutsideClusters;
   readonly listeners: Listener[] = [];
   private readonly options: ProxyOptions;
   private readonly terminator: MtlsTerminator;
@@ -80,10 +85,14 @@ export class SidecarProxy {
     const parts: TransportParts = { account: budget, blocks, clock, random, heads: new Http1ResponseHeads() };
     this.endpoints = new EndpointTransports({ parts, store: identities, hello });
     this.app = new AppTransports(parts, config.appAddress);
+    this.outside = new OutsideClusters(
+      parts,
+      ownListeners(() => this.listeners.map(listener => listener.address)),
+    );
     this.routing = new Routing(
       snapshots.value,
       config.namespace,
-      new Clusters(clock, random, endpoint => this.endpoints.drain(endpoint)),
+      new Clusters({ clock, random, onRefuse: logRefusals(log, clock) }, endpoint => this.endpoints.drain(endpoint)),
     );
     this.unsubscribe = snapshots.subscribe(snapshot => this.routing.apply(snapshot));
 
@@ -126,7 +135,14 @@ export class SidecarProxy {
             reason,
           });
         },
-        destination: this.endpoints.destination,
+        destination: exchange => outsideDestination(exchange) ?? this.endpoints.destination(exchange),
+        outside: this.outside,
+        outlierDetector: new OutlierDetector({
+          clock,
+          random,
+          log,
+          onChange: endpoint => this.routing.clusters.repick(endpoint),
+        }),
       }),
     };
     this.appConnections = new AppConnections({
@@ -161,7 +177,6 @@ export class SidecarProxy {
         budget,
         clock,
         random,
-        onRetry: () => {},
       }),
     };
     const linkOptions = {
@@ -238,6 +253,7 @@ export class SidecarProxy {
     for (const listener of this.listeners) void listener[Symbol.asyncDispose]();
     this.terminator.close();
     this.endpoints.close();
+    this.outside.close();
     this.app.close();
   }
 }

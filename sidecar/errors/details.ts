@@ -7,6 +7,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   unknown_service: 'The mesh has no service of this name.',
   no_matching_rule: 'The service has routes, and none of them matches.',
   no_backend: 'The route that matches sends this request nowhere.',
+  loop: 'The destination is this sidecar itself.',
   undeclared_port: 'The called workload has not declared this port.',
   discovery_timeout: 'The control plane did not say in time whether there is such a service.',
   discovery_overloaded: 'Too many requests wait for the control plane’s answer already.',
@@ -25,6 +26,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   connection_failed: 'The connection failed; the log has the system error.',
   connect_timeout: 'The address did not answer in time.',
   unreachable: 'There is no way to the address.',
+  not_in_mesh_nor_dns: 'The name is neither in the mesh nor in the DNS.',
   name_not_resolved: 'The name of the address has no IP address.',
 
   // mTLS.
@@ -66,6 +68,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   sidecar_stopped: 'A sidecar stopped.',
   abandoned: 'The answer was complete before the request, or an attempt was given up.',
   request_timeout: 'The time limit of the request passed.',
+  attempt_timeout: 'The time limit of one attempt passed, and it could not be repeated.',
 
   // HTTP/1: the message breaks a rule.
   bad_request_line: 'The request line cannot be read.',

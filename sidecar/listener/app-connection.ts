@@ -3,6 +3,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 import { detectProtocol } from '../detect/detect-protocol.ts';
+import { ConnectTunnel } from '../egress/connect-tunnel.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
@@ -14,7 +15,6 @@ import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream, OnRequest } from '../protocol/stream.ts';
 import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
-import { NO_SERVICE } from '../route/outbound-plan.ts';
 import type { Connections, ServerConnection } from './connections.ts';
 
 /** Streams that one app connection may have open. */
@@ -29,7 +29,7 @@ export interface AppConnectionOptions {
   readonly whenFound: (target: string, done: () => void) => void;
   /** True when the service behind `target` is raw TCP: nothing is read into the bytes. */
   readonly isRawTcp: (target: string) => boolean;
-  /** True when there is a service by this name: CONNECT to another one is refused. */
+  /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
   readonly isKnown: (target: string) => boolean;
   /** A connection broke its protocol before there was an exchange. */
   readonly onProtocolError: (error: ProxyError) => void;
@@ -126,15 +126,20 @@ export class AppConnections {
   /** CONNECT from a client that takes us for its HTTP proxy: the protocol inside is looked at, the target stays. */
   private openTunnel(socket: net.Socket, authority: string, leftover: Buffer): void {
     this.whenFound(socket, authority, () => {
-      if (!this.options.isKnown(authority)) {
-        socket.on('error', () => {});
-        socket.end(refusedTunnel(authority));
-        return;
-      }
-      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
       if (leftover.length > 0) socket.unshift(leftover);
+      if (!this.options.isKnown(authority)) return this.leaveMesh(socket, authority);
+      socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
       this.accept(socket, appListenerState(authority));
     });
+  }
+
+  /** CONNECT to what is not in the mesh: its bytes are passed on as they are, or the answer says why not. */
+  private leaveMesh(socket: net.Socket, authority: string): void {
+    const { connections, exchange } = this.options;
+    const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
+    connections.add(handle);
+    const onRequest = this.onRequest(appListenerState(undefined));
+    new ConnectTunnel(socket, authority, randomUUID(), exchange.account, onRequest, () => connections.remove(handle));
   }
 
   private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
@@ -171,16 +176,6 @@ export class AppConnections {
     );
   }
 }
-
-/** The answer to a CONNECT to nowhere: there is no exchange yet, and so no codec to write it. */
-const refusedTunnel = (authority: string): string => {
-  const head = new RequestHead('CONNECT', 'http', authority, '', new Fields(NO_FIELDS));
-  const answer = answerTo(NO_SERVICE, { head, volatile: ['x-request-id', randomUUID()], origin: { link: false } });
-  const fields = [...answer.head.fields.list, ...answer.volatile, 'connection', 'close'];
-  let text = `HTTP/1.1 ${answer.head.status} Not Found\r\n`;
-  for (let i = 0; i < fields.length; i += 2) text += `${fields[i]}: ${fields[i + 1]}\r\n`;
-  return `${text}\r\n${answer.body.toString()}`;
-};
 
 const NO_HELLO = Buffer.alloc(0);
 /** Stands in for the head of a request that could not be read. */

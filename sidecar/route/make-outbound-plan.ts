@@ -54,7 +54,7 @@ const emptyPlan = (
     redirect: undefined,
     requestTimeoutMs: Number.POSITIVE_INFINITY,
     retryBudget: undefined,
-    unrouted: counters(maker, head, servicePort?.service, '', ''),
+    unrouted: countersTo(maker, head, servicePort?.service, '', ''),
   });
 
 const fullPlan = (
@@ -76,7 +76,7 @@ const fullPlan = (
       weight,
       to,
       route,
-      counters(maker, head, cluster ?? servicePort.service, route, cluster?.protocol ?? ''),
+      countersTo(maker, head, cluster ?? servicePort.service, route, cluster?.protocol ?? ''),
     );
   const backends =
     rule === undefined
@@ -98,16 +98,18 @@ const fullPlan = (
     redirect,
     requestTimeoutMs: timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY,
     retryBudget: own?.budget,
-    unrouted: counters(maker, head, servicePort.service, route, ''),
+    unrouted: countersTo(maker, head, servicePort.service, route, ''),
   });
 };
 
-const counters = (
+/** Where requests with this head to this destination are counted. */
+export const countersTo = (
   maker: PlanMaker,
   head: RequestHead,
   destination: { readonly name: string; readonly namespace: string } | undefined,
   route: string,
   protocol: string,
+  security: HeadLabels['connection_security_policy'] = destination === undefined ? 'none' : 'mutual_tls',
 ): HeadCounters => {
   const labels: HeadLabels = {
     reporter: 'source',
@@ -117,7 +119,7 @@ const counters = (
     destination_principal: '',
     route,
     ...rpcLabels(head, protocol),
-    connection_security_policy: destination === undefined ? 'none' : 'mutual_tls',
+    connection_security_policy: security,
   };
   return new HeadCounters(maker.metrics, labels);
 };

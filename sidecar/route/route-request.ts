@@ -15,6 +15,7 @@ const EMPTY = Buffer.alloc(0);
  */
 export const routeRequest = (maker: PlanMaker, random: Random): Step => ({
   begin: exchange => {
+    if (exchange.plan !== undefined) return CONTINUE; // it leaves the mesh
     const { head } = exchange;
     let plan = head.plan as OutboundPlan | undefined;
     if (plan === undefined || plan.table !== maker.routing.table) {

@@ -37,6 +37,8 @@ const HTTP_LIKE: ReadonlySet<string> = new Set(['http', 'http2', 'grpc', 'hessia
 
 /** The services of one snapshot by every name and address that they have. Immutable but for the memo. */
 export class RouteTable {
+  /** What is not in the mesh is passed through. */
+  readonly allowsAny: boolean;
   private readonly namespace: string;
   private readonly services = new Map<string, Map<number, ServicePort>>();
   private readonly addresses = new Map<string, ServicePort>();
@@ -45,6 +47,7 @@ export class RouteTable {
   /** `namespace`: the one that short names are in. */
   constructor(snapshot: Snapshot, namespace: string) {
     this.namespace = namespace;
+    this.allowsAny = snapshot.outboundPolicy === 'ALLOW_ANY';
     for (const service of snapshot.services) this.add(service);
   }
 

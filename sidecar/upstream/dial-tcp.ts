@@ -1,3 +1,4 @@
+import dns from 'node:dns';
 import net from 'node:net';
 import type { Clock } from '../../common/clock.ts';
 import { proxyError } from '../errors/proxy-error.ts';
@@ -12,11 +13,11 @@ const DETAILS: Readonly<Record<string, string>> = {
   ETIMEDOUT: 'connect_timeout',
 };
 
-/** Plain TCP to one address. All its errors are CONNECT_FAILED: nothing was sent. `timeoutMs` is asked at each dial. */
+/** Plain TCP to one address. All its errors are CONNECT_FAILED: nothing was sent. `timeoutMs` is asked at each dial; `lookup` resolves the host. */
 export const dialTcp =
-  (host: string, port: number, timeoutMs: () => number, clock: Clock): Dial =>
+  (host: string, port: number, timeoutMs: () => number, clock: Clock, lookup: net.LookupFunction = dns.lookup): Dial =>
   done => {
-    const socket = net.connect({ host, port, noDelay: true, allowHalfOpen: true });
+    const socket = net.connect({ host, port, lookup, noDelay: true, allowHalfOpen: true });
     const finish = (): void => {
       timer.cancel();
       socket.off('connect', onConnect).off('error', onError);
