@@ -91,6 +91,8 @@ export const createMtlsTerminator = (options: MtlsTerminatorOptions): MtlsTermin
       if (store.current === undefined) return refuse(socket, 'no_identity');
       if (handshakes >= options.maxHandshakes) return refuse(socket, 'too_many_handshakes');
       handshakes++;
+      // A peer that gives up in the middle of the handshake is let go at once: nothing can come of it any more.
+      socket.allowHalfOpen = false;
       if (firstBytes !== undefined && firstBytes.length > 0) socket.unshift(firstBytes);
       server.emit('connection', socket);
     },

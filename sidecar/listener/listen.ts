@@ -34,10 +34,8 @@ export class Listener implements AsyncDisposable {
     return { host: address, port };
   }
 
-  /** No new connections. */
+  /** No new connections. Those that are open have owners of their own, and are not waited for. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await new Promise<void>(resolve => {
-      this.server.close(() => resolve());
-    });
+    this.server.close();
   }
 }

@@ -1,4 +1,5 @@
 import { VOLATILE } from '../head.ts';
+import { isReserved } from '../reserved-fields.ts';
 import type { Http1Fault } from './faults.ts';
 import { MAX_FIELDS } from './limits.ts';
 import { contentLength, isFieldValueIn, isToken, isTokenIn, trimmedEnd, trimmedStart } from './syntax.ts';
@@ -92,7 +93,7 @@ export const parseFields = (text: string, from: number, at: number): ParsedField
     const name = lower[i]!;
     const kind = KINDS.get(name);
     let value = values[i]!;
-    if (kind === 'connection' || kind === 'hop') continue;
+    if (kind === 'connection' || kind === 'hop' || isReserved(name)) continue;
     if (kind === 'upgrade') {
       upgrade = upgrade === '' ? value.toLowerCase() : `${upgrade},`;
       continue;
@@ -132,7 +133,7 @@ export const parseTrailers = (text: string): string[] | Http1Fault => {
   if (typeof lines === 'string') return lines === 'too_many_fields' ? 'trailers_too_long' : 'bad_trailer';
   const list: string[] = [];
   lines.lower.forEach((name, i) => {
-    if (!NOT_IN_TRAILERS.has(name)) list.push(name, lines.values[i]!);
+    if (!NOT_IN_TRAILERS.has(name) && !isReserved(name)) list.push(name, lines.values[i]!);
   });
   return list;
 };

@@ -323,3 +323,20 @@ t.test('ever new heads and paths keep working', t => {
   );
   t.end();
 });
+
+t.test('names that only the mesh may use never come from an app', t => {
+  const { head: request, volatile } = decoded(
+    new Http1RequestHeads(),
+    get(
+      'outrider-port: 22',
+      'X-Outrider-Peer: spiffe://evil',
+      'X-Forwarded-Client-Cert: By=me',
+      'outrider-timeout-ms: 1',
+      'a: b',
+    ),
+  );
+  t.same(request.fields.list, ['a', 'b']);
+  t.same(volatile, []);
+  t.equal(request.fields.http1Shape, '1.1;Host,a');
+  t.end();
+});
