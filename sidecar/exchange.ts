@@ -5,6 +5,7 @@ import type { Origin } from './origin.ts';
 import type { Plan } from './plan.ts';
 import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
 import type { Downstream, RequestSink, ResponseSink, Upstream, WindowAccount } from './protocol/stream.ts';
+import type { CircuitBreaker } from './resilience/circuit-breaker.ts';
 import type { PlanBackend } from './route/outbound-plan.ts';
 import { CONTINUE, type Pipeline } from './step.ts';
 import type { Endpoint } from './upstream/endpoint.ts';
@@ -42,6 +43,10 @@ export class Exchange implements RequestSink, ResponseSink {
   plan: Plan | undefined = undefined;
   /** Which of the plan's backends it goes to. Set by `routeRequest`. */
   backend: PlanBackend | undefined = undefined;
+  /** Set by `limitRequests` while it counts. */
+  countedBy: CircuitBreaker | undefined = undefined;
+  /** Set by `retry` while an attempt after the first is under way or to come. */
+  retryCountedBy: CircuitBreaker | undefined = undefined;
 
   // The attempt: fresh for each try.
   /** From 1; 0: none was made. */
@@ -53,7 +58,11 @@ export class Exchange implements RequestSink, ResponseSink {
   upstream: Upstream | undefined = undefined;
   /** Set by `forward` while the attempt lasts. */
   transport: Transport | undefined = undefined;
+  /** The attempt went out on a connection that had been idle: the server may have closed it meanwhile. */
+  reusedConnection = false;
   private attemptConsumed = 0;
+  /** What was kept is being sent: more must not come in between, so nobody gets credit yet. */
+  private replaying = false;
 
   // The outcome.
   /** 0 until the answer's head is known. */
@@ -115,6 +124,10 @@ export class Exchange implements RequestSink, ResponseSink {
   tryAgain(): void {
     if (this.done) return;
     this.attempt++;
+    this.error = undefined;
+    this.status = 0;
+    this.grpcStatus = this.peerFlag = '';
+    this.reusedConnection = false;
     this.next = this.context.pipeline.attemptFrom;
     this.resume();
   }
@@ -134,6 +147,7 @@ export class Exchange implements RequestSink, ResponseSink {
   /** Answers with a head and a body that the mesh made. */
   send(answer: Answer): void {
     this.responded = true;
+    this.peerFlag = '';
     this.status = answer.head.status;
     this.grpcStatus = answer.grpcStatus;
     const { body } = answer;
@@ -147,7 +161,9 @@ export class Exchange implements RequestSink, ResponseSink {
   attemptFailed(error: ProxyError): void {
     if (this.done) return;
     this.error = error;
+    const { upstream } = this;
     this.upstream = undefined;
+    upstream?.reset(error);
     this.endSteps(this.context.pipeline.attemptFrom);
     if (!this.responded && this.replayable && this.context.pipeline.boundary.again(this, error, undefined)) return;
     this.fail(error);
@@ -183,6 +199,7 @@ export class Exchange implements RequestSink, ResponseSink {
     this.requestEnded = true;
     if (!this.responded) this.keptTrailers = trailers;
     this.upstream?.sendTrailers(trailers);
+    if (this.responseEnded) this.finish();
   }
 
   requestReset(error: ProxyError): void {
@@ -224,12 +241,20 @@ export class Exchange implements RequestSink, ResponseSink {
     return this.requestEnded && this.kept === undefined && this.keptTrailers === undefined;
   }
 
+  /** The first attempt may go out on a connection that was used before; what failed there may fail on the next such one. */
+  get wantsFresh(): boolean {
+    return this.attempt > 1;
+  }
+
   /** The request head is out; what came of the body so far follows. */
-  forwardTo(upstream: Upstream): void {
-    if (this.done) return upstream.reset(this.error ?? ABANDONED);
+  forwardTo(upstream: Upstream, used: boolean): void {
+    // The attempt may have failed while its head was written.
+    if (this.done || this.transport === undefined) return upstream.reset(this.error ?? ABANDONED);
     this.upstream = upstream;
+    this.reusedConnection = used;
     this.attemptConsumed = 0;
     const { kept } = this;
+    this.replaying = true;
     if (kept !== undefined) {
       const last = kept.length - 1;
       for (let i = 0; i <= last && this.upstream === upstream; i++) {
@@ -237,6 +262,8 @@ export class Exchange implements RequestSink, ResponseSink {
       }
     }
     if (this.keptTrailers !== undefined && this.upstream === upstream) upstream.sendTrailers(this.keptTrailers);
+    this.replaying = false;
+    this.creditCaller();
   }
 
   // ---- the response, from the client codec --------------------------------------------------------------------------------
@@ -248,6 +275,9 @@ export class Exchange implements RequestSink, ResponseSink {
   responseHead(head: ResponseHead, volatile: FieldList, end: boolean): void {
     if (this.done) return;
     const { boundary, attemptFrom } = this.context.pipeline;
+    this.status = head.status;
+    if (head.mesh !== undefined) this.peerFlag = head.mesh.flag;
+    if (end) this.grpcStatus = fieldValue(head.fields.list, 'grpc-status') ?? '';
     if (this.replayable && boundary.again(this, undefined, head)) {
       this.upstream?.reset(ABANDONED);
       this.upstream = undefined;
@@ -257,12 +287,9 @@ export class Exchange implements RequestSink, ResponseSink {
     this.error = undefined;
     this.responded = true;
     this.dropKept();
-    this.status = head.status;
-    if (head.mesh !== undefined) this.peerFlag = head.mesh.flag;
     this.tunnel =
       (this.head.protocol !== '' && head.status === 101) || (this.head.method === 'CONNECT' && head.status === 200);
     const out = this.plan?.responseHead(head) ?? head;
-    if (end) this.grpcStatus = fieldValue(head.fields.list, 'grpc-status') ?? '';
     this.downstream.sendHead(out, volatile, end);
     if (end) this.endResponse();
   }
@@ -292,6 +319,10 @@ export class Exchange implements RequestSink, ResponseSink {
 
   requestConsumed(bytes: number): void {
     this.attemptConsumed += bytes;
+    if (!this.replaying) this.creditCaller();
+  }
+
+  private creditCaller(): void {
     const more = this.attemptConsumed - this.credited;
     if (more <= 0) return;
     this.credited = this.attemptConsumed;

@@ -3,7 +3,6 @@ import type { Random } from '../common/random.ts';
 import { type Admission, admitRequest } from './app/admit-request.ts';
 import type { InboundPlan } from './app/inbound-plan.ts';
 import type { BufferBudget } from './buffer-budget.ts';
-import type { Exchange } from './exchange.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
@@ -18,7 +17,6 @@ export interface InboundOwners {
   readonly budget: BufferBudget;
   readonly clock: Clock;
   readonly random: Random;
-  readonly onRetry: (exchange: Exchange, reason: string) => void;
 }
 
 /** The life of a peer's exchange, in order. Who the peer is was settled before its connection gave the first byte. */
@@ -27,11 +25,12 @@ export const inbound = (o: InboundOwners): Pipeline =>
     [
       recordExchange(o.recording), // first in, last out: sees every answer, ours or the app's
       admitRequest(o.admission), // only declared ports of the app; says who calls
-      shedLoad(o.budget),
+      shedLoad(o.budget), // behind admission, so that what is refused is counted for its destination
       enforceDeadline(o.clock), // the time that the caller leaves
     ],
-    retry(o.clock, o.random, o.onRetry), // only what provably did not reach the app
+    retry({ clock: o.clock, random: o.random, breakerOf: () => undefined, onRetry: () => {} }), // only what the app has not seen, and safe requests that met it closing an idle connection
     [
+      // Last: from here on the app's connection has it.
       forward(o.clock, { timeout: 'x-outrider-timeout-ms', attempt: '' }, exchange => {
         const { transport, head } = exchange.plan as InboundPlan;
         return { transport, head };

@@ -2,16 +2,19 @@ import type { RetryView } from '../api/snapshot.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResponseHead } from './protocol/head.ts';
 import type { RetryBudget } from './resilience/retry-budget.ts';
+import type { ResetRetries } from './resilience/retry-policy.ts';
 import type { HeadCounters } from './telemetry/head-counters.ts';
 
 /** Everything that was decided about a request head, once for one config version: what the steps need to know. */
 export interface Plan {
   /** For the whole exchange; infinity: none. */
   readonly requestTimeoutMs: number;
+  /** For each attempt; 0: none. */
+  readonly attemptTimeoutMs: number;
   /** null: the mesh's default. */
   readonly retry: RetryView | null;
   /** What is safe to repeat is repeated once after a reset (Envoy: retry_on reset). */
-  readonly retriesResets: boolean;
+  readonly retriesResets: ResetRetries;
   readonly retryBudget: RetryBudget | undefined;
   /** For metrics and logs. */
   readonly route: string;

@@ -231,15 +231,17 @@ export class SidecarProxy {
   }
 
   /**
-   * Ends in order: peers are asked to go elsewhere while the app may still call out; then the app's own connections; at most `timeoutMs` in all.
+   * Ends in order: peers are asked to go elsewhere while the app may still call out; then the app, where that is ours to end (`endApp`), which
+   * keeps a quarter of the time for itself; then the app's own connections; at most `timeoutMs` in all.
    */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain(timeoutMs: number, endApp?: (withinMs: number) => Promise<void>): Promise<void> {
     const { clock } = this.options;
     const endAtMs = clock.nowMs() + timeoutMs;
     const byName = (name: string): Listener[] =>
       this.listeners.filter(listener => (listener.name === 'inbound') === (name === 'inbound'));
     const closed = byName('inbound').map(listener => listener[Symbol.asyncDispose]());
-    await this.fromPeers.drain(timeoutMs, clock);
+    await this.fromPeers.drain(endApp === undefined ? timeoutMs : timeoutMs * 0.75, clock);
+    await endApp?.(Math.max(0, endAtMs - clock.nowMs()));
     closed.push(...byName('outbound').map(listener => listener[Symbol.asyncDispose]()));
     await this.fromApp.drain(Math.max(0, endAtMs - clock.nowMs()), clock);
     await Promise.all(closed);

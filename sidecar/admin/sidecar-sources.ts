@@ -4,6 +4,7 @@ import type { Discovery } from '../discovery/discovery.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { SidecarProxy } from '../proxy.ts';
+import { LIMITS } from '../resilience/circuit-breaker.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Readiness } from './readiness.ts';
 import type { AdminSources, Row } from './sources.ts';
@@ -70,11 +71,12 @@ const clusterRows = (proxy: SidecarProxy): Row[] => {
         cluster: cluster.key,
         endpoint: endpoint.address,
         identity: endpoint.identity ?? '',
-        state: endpoint.ejected ? 'ejected' : 'healthy',
+        state: endpoint.health,
         weight: endpoint.weight,
         active: endpoint.active,
         latency_ms: Math.round(endpoint.latency.currentMs(performance.now()) * 1_000) / 1_000,
         connections: proxy.endpoints.connections(endpoint),
+        at_limit: LIMITS.filter(limit => cluster.breaker.isOpen(limit)).join(','),
       });
     }
   }
@@ -109,7 +111,7 @@ export const collectProxy = (metrics: Metrics, proxy: SidecarProxy, identities: 
           destination_namespace: cluster.namespace,
           destination_port: String(cluster.port),
           endpoint: endpoint.address,
-          state: endpoint.ejected ? 'ejected' : 'healthy',
+          state: endpoint.health,
         };
         samples.push({ labels, value: 1 });
       }
@@ -117,14 +119,16 @@ export const collectProxy = (metrics: Metrics, proxy: SidecarProxy, identities: 
     return samples;
   });
   metrics.onCollect('outrider_circuit_breaker_state', () =>
-    Array.from(proxy.routing.clusters.all(), cluster => ({
-      labels: {
-        destination_service: cluster.name,
-        destination_namespace: cluster.namespace,
-        destination_port: String(cluster.port),
-        limit: 'requests',
-      },
-      value: cluster.requests >= cluster.policy.circuitBreaker.maxRequests ? 1 : 0,
-    })),
+    Array.from(proxy.routing.clusters.all()).flatMap(cluster =>
+      LIMITS.map(limit => ({
+        labels: {
+          destination_service: cluster.name,
+          destination_namespace: cluster.namespace,
+          destination_port: String(cluster.port),
+          limit,
+        },
+        value: cluster.breaker.isOpen(limit) ? 1 : 0,
+      })),
+    ),
   );
 };

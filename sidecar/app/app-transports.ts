@@ -1,11 +1,12 @@
+import { DEFAULT_POLICY } from '../../api/snapshot.ts';
 import type { Clock } from '../../common/clock.ts';
+import { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import { dialTcp } from '../upstream/dial-tcp.ts';
 import type { Transport } from '../upstream/transport.ts';
 import { plainTransport, type TransportKind, type TransportParts } from '../upstream/transports.ts';
 
 /** The app is on this machine: it is there at once, or not at all. */
 const CONNECT_TIMEOUT_MS = 5_000;
-const LIMITS = { maxConnections: 10_000, maxPending: 10_000 };
 
 /** The connections to our own app, by port and protocol. Owned by the proxy. */
 export class AppTransports {
@@ -25,7 +26,7 @@ export class AppTransports {
     let transport = this.transports.get(key);
     if (transport === undefined) {
       const dial = dialTcp(this.host, port, () => CONNECT_TIMEOUT_MS, this.clock);
-      transport = plainTransport(this.parts, kind, dial, LIMITS);
+      transport = plainTransport(this.parts, kind, dial, new CircuitBreaker(DEFAULT_POLICY.circuitBreaker));
       this.transports.set(key, transport);
     }
     return transport;

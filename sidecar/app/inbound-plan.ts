@@ -4,7 +4,10 @@ import type { RequestHead, ResponseHead } from '../protocol/head.ts';
 import type { HeadCounters } from '../telemetry/head-counters.ts';
 import type { Transport } from '../upstream/transport.ts';
 
-/** Nothing but what provably did not reach the app is repeated beside the app: the caller's sidecar decides the rest. */
+/**
+ * Beside the app nothing is repeated but what provably did not reach it, and safe requests that met an idle connection as the app closed it,
+ * which only this sidecar can know: the caller's sidecar decides the rest.
+ */
 const ONCE: RetryView = { attempts: 1, codes: [], backoffMs: 1, on: [] };
 
 /** What was decided about one request head from one peer: it goes to this port of the app, as this head. */
@@ -13,7 +16,8 @@ export class InboundPlan implements Plan {
   readonly head: RequestHead;
   readonly requestTimeoutMs = Number.POSITIVE_INFINITY;
   readonly retry: RetryView = ONCE;
-  readonly retriesResets = false;
+  readonly attemptTimeoutMs = 0;
+  readonly retriesResets = 'reused-connections';
   readonly retryBudget = undefined;
   readonly route: string;
   private readonly counters: HeadCounters;

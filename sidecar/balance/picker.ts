@@ -1,4 +1,4 @@
-import type { PolicyView } from '../../api/snapshot.ts';
+import type { OutlierDetectionView, PolicyView } from '../../api/snapshot.ts';
 import type { Random } from '../../common/random.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
 import { RandomChoice } from './random-choice.ts';
@@ -15,7 +15,7 @@ const NOBODY: Picker = { pick: () => undefined };
 
 /** The picker for a policy. Instances without weight, and ejected ones, are left out. */
 export const createPicker = (all: readonly Endpoint[], policy: PolicyView, random: Random): Picker => {
-  const endpoints = candidates(all, policy.outlierDetection?.panicThresholdPercent ?? 0);
+  const endpoints = candidates(all, policy.outlierDetection);
   if (endpoints.length === 0) return NOBODY;
   switch (policy.loadBalancer) {
     case 'peakEwma':
@@ -35,8 +35,9 @@ export const createPicker = (all: readonly Endpoint[], policy: PolicyView, rando
  * Those that may be chosen: with a weight, and not ejected. When fewer than `panicPercent` of them are healthy, ejection itself must be
  * wrong, and everyone is asked again: better some errors than all traffic on the few that are left. Envoy: healthy_panic_threshold.
  */
-const candidates = (all: readonly Endpoint[], panicPercent: number): readonly Endpoint[] => {
+const candidates = (all: readonly Endpoint[], detection: OutlierDetectionView | null): readonly Endpoint[] => {
   const weighted = all.filter(endpoint => endpoint.weight > 0);
-  const healthy = weighted.filter(endpoint => !endpoint.ejected);
-  return healthy.length * 100 < weighted.length * panicPercent ? weighted : healthy;
+  if (detection === null) return weighted;
+  const healthy = weighted.filter(endpoint => endpoint.health === 'healthy');
+  return healthy.length * 100 < weighted.length * detection.panicThresholdPercent ? weighted : healthy;
 };

@@ -1,23 +1,24 @@
 import { proxyError } from '../errors/proxy-error.ts';
+import type { Exchange } from '../exchange.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
+import type { CircuitBreaker } from './circuit-breaker.ts';
 
 const OVERFLOW = proxyError('OVERFLOW', 'max_requests');
 
-/**
- * Refuses an exchange when its cluster already has `maxRequests` under way. Refusing at once keeps a slow destination from filling our
- * memory; a queue would hide the overload. Envoy: circuit_breakers.thresholds.max_requests.
- */
-export const limitRequests = (): Step => ({
+/** Refuses an exchange when its destination has as many under way as it may. Answers OVERFLOW. Envoy: max_requests. */
+export const limitRequests = (breakerOf: (exchange: Exchange) => CircuitBreaker | undefined): Step => ({
   begin: exchange => {
-    const cluster = exchange.backend?.cluster;
-    if (cluster === undefined) return CONTINUE;
-    cluster.requests++;
-    if (cluster.requests <= cluster.policy.circuitBreaker.maxRequests) return CONTINUE;
+    const breaker = breakerOf(exchange);
+    if (breaker === undefined) return CONTINUE;
+    if (breaker.take('requests')) {
+      exchange.countedBy = breaker;
+      return CONTINUE;
+    }
     exchange.fail(OVERFLOW);
     return STOP;
   },
   end: exchange => {
-    const cluster = exchange.backend?.cluster;
-    if (cluster !== undefined) cluster.requests--;
+    exchange.countedBy?.give('requests');
+    exchange.countedBy = undefined;
   },
 });

@@ -70,8 +70,9 @@ export class OutboundPlan implements Plan {
   readonly error: ProxyError | undefined;
   readonly redirect: Redirect | undefined;
   readonly requestTimeoutMs: number;
+  readonly attemptTimeoutMs: number;
   readonly retry: RetryView | null;
-  readonly retriesResets = true;
+  readonly retriesResets = 'always';
   readonly retryBudget: RetryBudget | undefined;
   readonly route: string;
   private readonly rule: Rule | undefined;
@@ -84,6 +85,7 @@ export class OutboundPlan implements Plan {
     this.error = parts.error;
     this.redirect = parts.redirect;
     this.requestTimeoutMs = parts.requestTimeoutMs;
+    this.attemptTimeoutMs = parts.rule?.view.attemptTimeoutMs ?? 0;
     this.retry = parts.rule?.view.retry ?? null;
     this.retryBudget = parts.retryBudget;
     this.route = parts.rule?.view.name ?? '';

@@ -3,8 +3,17 @@ import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import { createPicker, type Picker } from '../balance/picker.ts';
 import { LinkInfo } from '../protocol/head.ts';
+import { CircuitBreaker, type Limit } from '../resilience/circuit-breaker.ts';
 import { RetryBudget } from '../resilience/retry-budget.ts';
 import { Endpoint, endpointKey } from './endpoint.ts';
+
+/** What every cluster is built with. Owned by the proxy. */
+export interface ClusterParts {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The circuit breaker of a cluster refused something. */
+  readonly onRefuse?: (cluster: Cluster, limit: Limit, max: number) => void;
+}
 
 /** One port of one service: its instances, its policy, and what is under way. Owned by `Clusters`; kept across snapshots. */
 export class Cluster {
@@ -19,8 +28,10 @@ export class Cluster {
   policy: PolicyView;
   budget: RetryBudget;
   endpoints: readonly Endpoint[] = [];
-  /** Exchanges under way, for the circuit breaker. */
-  requests = 0;
+  /** What is under way there, and its limits. */
+  readonly breaker: CircuitBreaker;
+  /** An instance whose ejection has ended: the next request goes there. Set by the outlier detector. */
+  probe: Endpoint | undefined = undefined;
   /** Something was sent there since this was last set to false. */
   used = false;
   private picker: Picker | undefined = undefined;
@@ -28,7 +39,7 @@ export class Cluster {
   private readonly clock: Clock;
   private readonly random: Random;
 
-  constructor(service: ServiceView, port: PortView, clock: Clock, random: Random) {
+  constructor(service: ServiceView, port: PortView, { clock, random, onRefuse }: ClusterParts) {
     this.name = service.name;
     this.namespace = service.namespace;
     this.serviceName = `${service.name}.${service.namespace}`;
@@ -39,6 +50,7 @@ export class Cluster {
     this.clock = clock;
     this.random = random;
     this.budget = new RetryBudget(port.policy.retryBudget, clock);
+    this.breaker = new CircuitBreaker(port.policy.circuitBreaker, (limit, max) => onRefuse?.(this, limit, max));
   }
 
   /** The link's fields for requests to this app port by this route: the same object each time. */
@@ -54,6 +66,11 @@ export class Cluster {
 
   pick(except: Endpoint | undefined): Endpoint | undefined {
     this.used = true;
+    const { probe } = this;
+    if (probe !== undefined && except === undefined) {
+      this.probe = undefined;
+      return probe;
+    }
     return this.picker?.pick(this.clock.nowMs(), except);
   }
 
@@ -64,8 +81,17 @@ export class Cluster {
     }
     this.protocol = port.protocol;
     this.policy = port.policy;
+    this.breaker.limits = port.policy.circuitBreaker;
     this.endpoints = endpoints;
+    if (this.probe !== undefined && !endpoints.includes(this.probe)) this.probe = undefined;
     this.links.clear();
+    this.repick();
+  }
+
+  /** No snapshot has it any more: what is still on its way there finds nobody. */
+  retire(): void {
+    this.endpoints = [];
+    this.probe = undefined;
     this.repick();
   }
 
@@ -77,16 +103,14 @@ export class Cluster {
 
 /** All clusters of the present snapshot, and the instances behind them. Owned by the proxy. */
 export class Clusters {
-  private readonly clock: Clock;
-  private readonly random: Random;
+  private readonly parts: ClusterParts;
   private readonly onGone: (endpoint: Endpoint) => void;
   private clusters = new Map<string, Cluster>();
   private endpoints = new Map<string, Endpoint>();
 
   /** `onGone`: an instance is in no cluster any more; its connections may drain. */
-  constructor(clock: Clock, random: Random, onGone: (endpoint: Endpoint) => void) {
-    this.clock = clock;
-    this.random = random;
+  constructor(parts: ClusterParts, onGone: (endpoint: Endpoint) => void) {
+    this.parts = parts;
     this.onGone = onGone;
   }
 
@@ -103,7 +127,7 @@ export class Clusters {
     let used = false;
     for (const cluster of this.clusters.values()) {
       if (cluster.serviceName !== serviceName) continue;
-      used ||= cluster.used || cluster.requests > 0;
+      used ||= cluster.used || cluster.breaker.count('requests') > 0;
       cluster.used = false;
     }
     return used;
@@ -113,13 +137,13 @@ export class Clusters {
     const clusters = new Map<string, Cluster>();
     const endpoints = new Map<string, Endpoint>();
     // One moment for all of them: who came together is new together.
-    const nowMs = this.clock.nowMs();
+    const nowMs = this.parts.clock.nowMs();
     for (const service of snapshot.services) {
       const instances = service.endpoints.map(view =>
         this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view, nowMs),
       );
       for (const port of service.ports) {
-        const fresh = new Cluster(service, port, this.clock, this.random);
+        const fresh = new Cluster(service, port, this.parts);
         const cluster = this.clusters.get(fresh.key) ?? fresh;
         cluster.update(
           port,
@@ -129,9 +153,15 @@ export class Clusters {
       }
     }
     const before = this.endpoints;
+    for (const [key, cluster] of this.clusters) if (!clusters.has(key)) cluster.retire();
     this.clusters = clusters;
     this.endpoints = endpoints;
     for (const [key, endpoint] of before) if (!endpoints.has(key)) this.onGone(endpoint);
+  }
+
+  /** After an instance's health changed. */
+  repick(endpoint: Endpoint): void {
+    for (const cluster of this.clusters.values()) if (cluster.endpoints.includes(endpoint)) cluster.repick();
   }
 
   private endpoint(next: Map<string, Endpoint>, key: string, view: EndpointView, nowMs: number): Endpoint {

@@ -82,14 +82,14 @@ export class EndpointTransports {
       const atWallMs = identity.notAfterMs - REPLACE_BEFORE_END * (identity.notAfterMs - identity.notBeforeMs);
       return atWallMs - parts.clock.wallMs() + parts.clock.nowMs();
     };
-    return linkTransport(parts, dial, hello, replaceAtMs, limitsOf(cluster));
+    return linkTransport(parts, dial, hello, replaceAtMs, cluster.breaker);
   }
 
   private plain(cluster: Cluster, endpoint: Endpoint, kind: TransportKind): Transport {
     const { parts } = this.options;
     const { host, port } = addressOf(endpoint);
     const dial = dialTcp(host, port, () => cluster.policy.connectTimeoutMs, parts.clock);
-    return plainTransport(parts, kind, dial, limitsOf(cluster));
+    return plainTransport(parts, kind, dial, cluster.breaker);
   }
 
   /** An instance that no snapshot lists any more: what is under way may end. */
@@ -122,11 +122,6 @@ const plainKind = (cluster: Cluster, head: RequestHead): TransportKind => {
   if (head.method === 'CONNECT') return 'tcp';
   return cluster.protocol === 'http2' || cluster.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
 };
-
-const limitsOf = (cluster: Cluster) => ({
-  maxConnections: cluster.policy.circuitBreaker.maxConnections,
-  maxPending: cluster.policy.circuitBreaker.maxPendingRequests,
-});
 
 /** Validation has seen to it that the address is one. */
 const addressOf = (endpoint: Endpoint): Address => {

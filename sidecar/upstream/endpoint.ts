@@ -1,5 +1,11 @@
 import type { EndpointView } from '../../api/snapshot.ts';
+import type { Timer } from '../../common/clock.ts';
 import { PeakEwma } from '../balance/peak-ewma.ts';
+import { ConsecutiveFailures } from '../resilience/outlier-detection/consecutive-failures.ts';
+import { Ejection } from '../resilience/outlier-detection/ejection.ts';
+
+/** What outlier detection says: `ejected` gets nothing while others are healthy, `probing` one request at a time. */
+export type Health = 'healthy' | 'ejected' | 'probing';
 
 /**
  * One instance of a service as this sidecar sees it: where it is, who it must be, and how it has been doing. Kept across snapshots as long as
@@ -16,8 +22,11 @@ export class Endpoint {
   view: EndpointView;
   /** Attempts under way. */
   active = 0;
-  /** Ejected by outlier detection: gets nothing while others are healthy. */
-  ejected = false;
+  /** The three belong to the outlier detector; others may look. */
+  health: Health = 'healthy';
+  readonly failures = new ConsecutiveFailures();
+  readonly ejection = new Ejection();
+  probeTimer: Timer | undefined = undefined;
 
   constructor(view: EndpointView, nowMs: number) {
     this.view = view;

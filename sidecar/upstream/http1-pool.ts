@@ -1,18 +1,30 @@
-import { proxyError } from '../errors/proxy-error.ts';
+import type { Clock } from '../../common/clock.ts';
+import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { FieldList, RequestHead } from '../protocol/head.ts';
 import { Http1ClientConnection, type Http1ClientContext } from '../protocol/http1/forward.ts';
-import { type Attempt, type Dial, type Transport, WaitingLine } from './transport.ts';
+import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import { isSafe } from '../resilience/retry-policy.ts';
+import { LearnedIdleTime } from './learned-idle-time.ts';
+import type { Attempt, Dial, Transport } from './transport.ts';
+import { type Waiting, WaitingLine } from './waiting-line.ts';
+
+/** A request that must not be repeated looks whether a connection that was idle for longer was closed meanwhile. */
+const LOOK_AFTER_MS = 100;
 
 export interface Http1PoolOptions {
   readonly dial: Dial;
-  readonly maxConnections: number;
-  readonly maxPending: number;
+  readonly breaker: CircuitBreaker;
+  readonly clock: Clock;
   readonly http1: Omit<Http1ClientContext, 'onIdle' | 'onClose'>;
 }
 
 /**
  * HTTP/1 connections to one address, each with one exchange at a time. The one that was used last is used next, so that those
- * that are not needed grow old and are closed by the other side. Owned by `Upstreams`; lives as long as its endpoint.
+ * that are not needed grow old and are closed by the other side. Owned by its address's transports; lives as long as its endpoint.
+ *
+ * Where a server closes an idle connection while a request is on its way, nobody knows whether it was seen. So connections are not used when
+ * they have been idle for almost as long as the server was seen to wait; a request that must not be repeated lets the event loop read what
+ * has come in, perhaps a FIN, before it is written; and a second attempt goes out on a connection that was never used.
  */
 export class Http1Pool implements Transport {
   private readonly options: Http1PoolOptions;
@@ -20,13 +32,17 @@ export class Http1Pool implements Transport {
   private readonly waiting: WaitingLine;
   private readonly all = new Set<Http1ClientConnection>();
   private readonly idle: Http1ClientConnection[] = [];
+  /** Since when, for each of `idle`. */
+  private readonly idleSinceMs: number[] = [];
+  private readonly idleTime: LearnedIdleTime;
   private readonly dials = new Set<() => void>();
-  private dialling = 0;
   private draining = false;
+  private looking = false;
 
   constructor(options: Http1PoolOptions) {
     this.options = options;
-    this.waiting = new WaitingLine(options.maxPending);
+    this.waiting = new WaitingLine(options.breaker);
+    this.idleTime = new LearnedIdleTime(options.clock);
     this.context = {
       ...options.http1,
       onIdle: connection => this.onIdle(connection),
@@ -39,71 +55,157 @@ export class Http1Pool implements Transport {
   }
 
   send(attempt: Attempt, head: RequestHead, volatile: FieldList): void {
-    const connection = this.idle.pop();
+    const look = this.idle.length > 0 && !isSafe(head) && this.idleForMs() > LOOK_AFTER_MS;
+    const connection = attempt.wantsFresh || look ? undefined : this.takeIdle();
     if (connection !== undefined) {
-      attempt.forwardTo(connection.request(attempt, head, volatile, attempt.headOnly));
+      attempt.forwardTo(connection.request(attempt, head, volatile, attempt.headOnly), true);
       return;
     }
     if (!this.waiting.add(attempt, head, volatile)) {
       attempt.attemptFailed(proxyError('OVERFLOW', 'pending_requests'));
       return;
     }
-    this.dialForWaiting();
+    if (look && !attempt.wantsFresh) this.lookFirst();
+    else this.dialForWaiting();
   }
 
   forget(attempt: Attempt): void {
     this.waiting.remove(attempt);
   }
 
+  /** How long the one that was used last has been idle. */
+  private idleForMs(): number {
+    return this.options.clock.nowMs() - (this.idleSinceMs.at(-1) ?? 0);
+  }
+
+  /** The one that was used last; those that the server may be about to close are closed. */
+  private takeIdle(): Http1ClientConnection | undefined {
+    const { idle, idleSinceMs } = this;
+    if (idle.length === 0) return undefined;
+    if (this.idleForMs() <= this.idleTime.safeMs) {
+      idleSinceMs.pop();
+      return idle.pop();
+    }
+    // The others have been idle for longer still.
+    idleSinceMs.length = 0;
+    for (const connection of idle.splice(0)) connection.close();
+    return undefined;
+  }
+
+  /** What the kernel has received is read in the next turn of the event loop at the latest; after that come those who wait. */
+  private lookFirst(): void {
+    if (this.looking) return;
+    this.looking = true;
+    setImmediate(() =>
+      setImmediate(() => {
+        this.looking = false;
+        this.serveFromIdle();
+      }),
+    );
+  }
+
+  private serveFromIdle(): void {
+    while (this.waiting.length > 0) {
+      const connection = this.takeIdle();
+      if (connection === undefined) break;
+      const next = this.waiting.take(true);
+      if (next === undefined) {
+        this.putIdle(connection);
+        break;
+      }
+      this.begin(connection, next, true);
+    }
+    this.dialForWaiting();
+  }
+
+  private begin(connection: Http1ClientConnection, { attempt, head, volatile }: Waiting, used: boolean): void {
+    attempt.forwardTo(connection.request(attempt, head, volatile, attempt.headOnly), used);
+  }
+
   private dialForWaiting(): void {
-    while (
-      !this.draining &&
-      this.dialling < this.waiting.length &&
-      this.all.size + this.dialling < this.options.maxConnections
-    )
-      this.dial();
+    while (!this.draining && this.dials.size < this.waiting.length && this.mayDial()) this.dial();
+  }
+
+  /** Within the limit of connections, which counts for all addresses of the destination; the first one here is always allowed. */
+  private mayDial(): boolean {
+    const { breaker } = this.options;
+    if (this.all.size + this.dials.size === 0) {
+      breaker.force('connections');
+      return true;
+    }
+    if (!breaker.isOpen('connections')) return breaker.take('connections');
+    // Only those are left in line that want a fresh connection: an idle one makes room for it.
+    const oldest = this.idle.shift();
+    if (oldest === undefined) return false;
+    this.idleSinceMs.shift();
+    oldest.close();
+    return false;
   }
 
   private dial(): void {
-    this.dialling++;
+    let over = false;
     let cancel: (() => void) | undefined;
-    let finished = false;
     cancel = this.options.dial((error, socket) => {
-      finished = true;
+      over = true;
       if (cancel !== undefined) this.dials.delete(cancel);
-      this.dialling--;
-      if (socket === undefined) {
-        // Each failed dial answers one: the others' own dials may succeed.
-        this.waiting.take()?.attempt.attemptFailed(error ?? proxyError('CONNECT_FAILED', 'connect'));
-        return;
-      }
-      const connection = new Http1ClientConnection(socket, this.context);
-      this.all.add(connection);
-      this.onIdle(connection);
+      if (socket === undefined) this.dialFailed(error ?? proxyError('CONNECT_FAILED', 'connect'));
+      else this.connected(new Http1ClientConnection(socket, this.context));
     });
-    if (!finished) this.dials.add(cancel);
+    if (!over) this.dials.add(cancel);
+  }
+
+  private connected(connection: Http1ClientConnection): void {
+    this.all.add(connection);
+    this.serve(connection, false);
+  }
+
+  /** Each failed dial answers one: the others' own dials may succeed. */
+  private dialFailed(error: ProxyError): void {
+    this.options.breaker.give('connections');
+    this.waiting.take(false)?.attempt.attemptFailed(error);
+    this.dialForWaiting();
   }
 
   private onIdle(connection: Http1ClientConnection): void {
-    const next = this.waiting.take();
-    if (next !== undefined)
-      next.attempt.forwardTo(connection.request(next.attempt, next.head, next.volatile, next.attempt.headOnly));
+    this.serve(connection, true);
+  }
+
+  private serve(connection: Http1ClientConnection, used: boolean): void {
+    const next = this.waiting.length === 0 ? undefined : this.waiting.take(used);
+    if (next !== undefined) this.begin(connection, next, used);
     else if (this.draining) connection.close();
-    else this.idle.push(connection);
+    else {
+      this.putIdle(connection);
+      if (this.waiting.length > 0) this.dialForWaiting();
+    }
+  }
+
+  private putIdle(connection: Http1ClientConnection): void {
+    this.idle.push(connection);
+    this.idleSinceMs.push(this.options.clock.nowMs());
   }
 
   private onClose(connection: Http1ClientConnection): void {
     this.all.delete(connection);
+    this.options.breaker.give('connections');
     const at = this.idle.lastIndexOf(connection);
-    if (at >= 0) this.idle.splice(at, 1);
-    this.dialForWaiting();
+    if (at >= 0) {
+      const [sinceMs] = this.idleSinceMs.splice(at, 1);
+      this.idle.splice(at, 1);
+      this.idleTime.closedAfter(this.options.clock.nowMs() - (sinceMs as number));
+    }
+    if (this.waiting.length > 0) this.dialForWaiting();
   }
 
   drain(): void {
     this.draining = true;
-    for (const cancel of this.dials) cancel();
+    for (const cancel of this.dials) {
+      cancel();
+      this.options.breaker.give('connections');
+    }
     this.dials.clear();
     this.waiting.failAll(proxyError('CONNECT_FAILED', 'endpoint_gone'));
+    this.idleSinceMs.length = 0;
     for (const connection of this.idle.splice(0)) connection.close();
   }
 

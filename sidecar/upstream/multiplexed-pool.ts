@@ -4,7 +4,9 @@ import type { Random } from '../../common/random.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { FieldList, RequestHead } from '../protocol/head.ts';
 import { Http2ClientConnection, type Http2ClientContext } from '../protocol/http2/forward.ts';
-import { type Attempt, type Dial, type Transport, WaitingLine } from './transport.ts';
+import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import type { Attempt, Dial, Transport } from './transport.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /** More than one connection only when one is full or stuck; never more than this. */
 const MAX_CONNECTIONS = 4;
@@ -12,10 +14,14 @@ const MAX_CONNECTIONS = 4;
 const STUCK_BYTES = 262_144;
 /** A connection is replaced after an hour ± 10 % even when its certificate lives longer. */
 const MAX_AGE_MS = 3_600_000;
+/** Not sooner than this: a certificate that is not renewed must not make us dial all the time. */
+const MIN_AGE_MS = 10_000;
+/** When the next one could not be had, it is tried again after this time. */
+const REPLACE_AGAIN_MS = 5_000;
 
 export interface MultiplexedPoolOptions {
   readonly dial: Dial;
-  readonly maxPending: number;
+  readonly breaker: CircuitBreaker;
   readonly clock: Clock;
   readonly random: Random;
   readonly http2: Omit<Http2ClientContext, 'onClose' | 'onRetire' | 'onRoom' | 'onPeer'>;
@@ -24,7 +30,7 @@ export interface MultiplexedPoolOptions {
 }
 
 /**
- * HTTP/2 connections to one address: usually a single one that carries everything. Owned by `Upstreams`; lives as long as its endpoint.
+ * HTTP/2 connections to one address: usually a single one that carries everything. Owned by its address's transports; lives as long as its endpoint.
  * Each connection is: dialling → open → retired (takes nothing new) → closed.
  */
 export class MultiplexedPool implements Transport {
@@ -34,13 +40,13 @@ export class MultiplexedPool implements Transport {
   private readonly retired = new Set<Http2ClientConnection>();
   private readonly ages = new Map<Http2ClientConnection, Timer>();
   private cancelDial: (() => void) | undefined = undefined;
-  /** The one that is to be replaced as soon as the next is open. */
-  private replaced: Http2ClientConnection | undefined = undefined;
+  /** Those that are replaced as soon as the next one is open. */
+  private readonly due = new Set<Http2ClientConnection>();
   private draining = false;
 
   constructor(options: MultiplexedPoolOptions) {
     this.options = options;
-    this.waiting = new WaitingLine(options.maxPending);
+    this.waiting = new WaitingLine(options.breaker);
   }
 
   get connections(): number {
@@ -50,7 +56,7 @@ export class MultiplexedPool implements Transport {
   send(attempt: Attempt, head: RequestHead, volatile: FieldList): void {
     const connection = this.pick();
     if (connection !== undefined) {
-      attempt.forwardTo(connection.request(attempt, head, volatile, attempt.headOnly));
+      attempt.forwardTo(connection.request(attempt, head, volatile, attempt.headOnly), false);
       return;
     }
     if (!this.waiting.add(attempt, head, volatile)) {
@@ -79,12 +85,7 @@ export class MultiplexedPool implements Transport {
   }
 
   private dial(): void {
-    if (
-      this.cancelDial !== undefined ||
-      this.draining ||
-      (this.open.length >= MAX_CONNECTIONS && this.replaced === undefined)
-    )
-      return;
+    if (this.cancelDial !== undefined || this.draining || !this.mayDial()) return;
     let finished = false;
     const cancel = this.options.dial((error, socket) => {
       finished = true;
@@ -95,8 +96,19 @@ export class MultiplexedPool implements Transport {
     if (!finished) this.cancelDial = cancel;
   }
 
+  /** The first connection is always allowed, and so is one that replaces another. */
+  private mayDial(): boolean {
+    const { breaker } = this.options;
+    const first = this.open.length <= this.due.size;
+    if (!first && (this.open.length >= MAX_CONNECTIONS || breaker.isOpen('connections'))) return false;
+    breaker.force('connections');
+    return true;
+  }
+
   private dialFailed(error: ProxyError): void {
-    this.replaced = undefined;
+    this.options.breaker.give('connections');
+    for (const connection of this.due) this.age(connection, REPLACE_AGAIN_MS);
+    this.due.clear();
     if (this.open.length === 0) this.waiting.failAll(error);
   }
 
@@ -110,19 +122,23 @@ export class MultiplexedPool implements Transport {
     });
     this.open.push(connection);
     const ageMs = Math.min(MAX_AGE_MS * (0.9 + 0.2 * random()), replaceAtMs() - clock.nowMs());
+    this.age(connection, Math.max(MIN_AGE_MS, ageMs));
+    for (const old of [...this.due]) old.drain();
+    this.due.clear();
+    this.dispatch();
+  }
+
+  private age(connection: Http2ClientConnection, ms: number): void {
     this.ages.set(
       connection,
-      clock.setTimer(Math.max(0, ageMs), () => this.replace(connection)),
+      this.options.clock.setTimer(ms, () => this.replace(connection)),
     );
-    this.replaced?.drain();
-    this.replaced = undefined;
-    this.dispatch();
   }
 
   /** A new connection first; the old one drains when the new one is there. */
   private replace(connection: Http2ClientConnection): void {
     if (!connection.takesRequests) return;
-    this.replaced = connection;
+    this.due.add(connection);
     this.dial();
   }
 
@@ -130,9 +146,9 @@ export class MultiplexedPool implements Transport {
     while (this.waiting.length > 0) {
       const connection = this.pick();
       if (connection === undefined) return this.dial();
-      const next = this.waiting.take();
+      const next = this.waiting.take(false);
       if (next === undefined) return;
-      next.attempt.forwardTo(connection.request(next.attempt, next.head, next.volatile, next.attempt.headOnly));
+      next.attempt.forwardTo(connection.request(next.attempt, next.head, next.volatile, next.attempt.headOnly), false);
     }
   }
 
@@ -145,20 +161,25 @@ export class MultiplexedPool implements Transport {
   private closed(connection: Http2ClientConnection): void {
     this.removeOpen(connection);
     this.retired.delete(connection);
+    this.options.breaker.give('connections');
     if (this.waiting.length > 0) this.dial();
   }
 
   private removeOpen(connection: Http2ClientConnection): void {
     const at = this.open.indexOf(connection);
     if (at >= 0) this.open.splice(at, 1);
-    if (this.replaced === connection) this.replaced = undefined;
+    this.due.delete(connection);
     this.ages.get(connection)?.cancel();
     this.ages.delete(connection);
   }
 
   drain(): void {
     this.draining = true;
-    this.cancelDial?.();
+    if (this.cancelDial !== undefined) {
+      this.cancelDial();
+      this.cancelDial = undefined;
+      this.options.breaker.give('connections');
+    }
     this.waiting.failAll(proxyError('CONNECT_FAILED', 'endpoint_gone'));
     for (const connection of [...this.open]) connection.drain();
   }

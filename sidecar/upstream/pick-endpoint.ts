@@ -1,5 +1,6 @@
 import type { Clock } from '../../common/clock.ts';
 import { proxyError } from '../errors/proxy-error.ts';
+import { judgeAttempt } from '../resilience/judge-attempt.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
 
 const NONE_HEALTHY = proxyError('NO_HEALTHY_UPSTREAM', 'no_endpoint');
@@ -23,8 +24,11 @@ export const pickEndpoint = (clock: Clock): Step => ({
     exchange.endpoint = undefined;
     exchange.triedEndpoint = endpoint;
     endpoint.active--;
-    if (error !== undefined && error.code === 'DOWNSTREAM_RESET') return;
     const nowMs = clock.nowMs();
-    endpoint.latency.observe(nowMs - exchange.attemptStartedAtMs, error !== undefined || exchange.status >= 500, nowMs);
+    const durationMs = nowMs - exchange.attemptStartedAtMs;
+    // A caller that gave up says only that it would have taken longer.
+    if (error?.code === 'DOWNSTREAM_RESET' && durationMs <= endpoint.latency.currentMs(nowMs)) return;
+    const failed = error?.code !== 'DOWNSTREAM_RESET' && (error !== undefined || judgeAttempt(exchange) === 'failure');
+    endpoint.latency.observe(durationMs, failed, nowMs);
   },
 });

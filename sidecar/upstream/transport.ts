@@ -7,8 +7,10 @@ import type { ResponseSink, Upstream } from '../protocol/stream.ts';
 export interface Attempt extends ResponseSink {
   /** The request head is all there is to send. */
   readonly headOnly: boolean;
-  /** The head is out; the rest of the request goes there. */
-  forwardTo(upstream: Upstream): void;
+  /** It must go out on a connection that no exchange has used, where a connection carries one at a time. */
+  readonly wantsFresh: boolean;
+  /** The head is out; the rest of the request goes there. `used`: on a connection that was idle, which may have been closed meanwhile. */
+  forwardTo(upstream: Upstream, used: boolean): void;
   attemptFailed(error: ProxyError): void;
 }
 
@@ -28,50 +30,3 @@ export interface Transport {
 
 /** Makes one connection. Calls back exactly once unless cancelled by the function that it returns. */
 export type Dial = (done: (error: ProxyError | undefined, socket: Duplex | undefined) => void) => () => void;
-
-/** An attempt in line for a connection. */
-export interface Waiting {
-  readonly attempt: Attempt;
-  readonly head: RequestHead;
-  readonly volatile: FieldList;
-}
-
-/** Those in line, bounded. Owned by a transport. */
-export class WaitingLine {
-  private readonly line = new Map<Attempt, Waiting>();
-  private readonly max: number;
-
-  constructor(max: number) {
-    this.max = max;
-  }
-
-  get length(): number {
-    return this.line.size;
-  }
-
-  /** False: the line is full. */
-  add(attempt: Attempt, head: RequestHead, volatile: FieldList): boolean {
-    if (this.line.size >= this.max) return false;
-    this.line.set(attempt, { attempt, head, volatile });
-    return true;
-  }
-
-  remove(attempt: Attempt): void {
-    this.line.delete(attempt);
-  }
-
-  /** The first in line, who leaves it. */
-  take(): Waiting | undefined {
-    for (const [attempt, waiting] of this.line) {
-      this.line.delete(attempt);
-      return waiting;
-    }
-    return undefined;
-  }
-
-  failAll(error: ProxyError): void {
-    const all = [...this.line.keys()];
-    this.line.clear();
-    for (const attempt of all) attempt.attemptFailed(error);
-  }
-}

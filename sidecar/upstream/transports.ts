@@ -3,6 +3,7 @@ import type { Random } from '../../common/random.ts';
 import type { Http1ResponseHeads } from '../protocol/http1/response-heads.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { WindowAccount } from '../protocol/stream.ts';
+import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import { Http1Pool } from './http1-pool.ts';
 import { MultiplexedPool } from './multiplexed-pool.ts';
 import { TcpDialer } from './tcp-dialer.ts';
@@ -15,11 +16,6 @@ export interface TransportParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly heads: Http1ResponseHeads;
-}
-
-export interface TransportLimits {
-  readonly maxConnections: number;
-  readonly maxPending: number;
 }
 
 /** How plain connections are used; `link` is the mesh's own. */
@@ -37,18 +33,18 @@ export const plainTransport = (
   parts: TransportParts,
   kind: TransportKind,
   dial: Dial,
-  limits: TransportLimits,
+  breaker: CircuitBreaker,
 ): Transport => {
   const { account, blocks, clock, random, heads } = parts;
   switch (kind) {
     case 'http1':
-      return new Http1Pool({ dial, ...limits, http1: { heads, account } });
+      return new Http1Pool({ dial, breaker, clock, http1: { heads, account } });
     case 'http2': {
       const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_STREAMS, link: false, hello: NO_HELLO };
-      return new MultiplexedPool({ dial, maxPending: limits.maxPending, clock, random, replaceAtMs: never, http2 });
+      return new MultiplexedPool({ dial, breaker, clock, random, replaceAtMs: never, http2 });
     }
     case 'tcp':
-      return new TcpDialer({ dial, maxConnections: limits.maxConnections, account });
+      return new TcpDialer({ dial, breaker, account });
     default:
       return kind satisfies never;
   }
@@ -60,9 +56,9 @@ export const linkTransport = (
   dial: Dial,
   hello: Buffer,
   replaceAtMs: () => number,
-  limits: TransportLimits,
+  breaker: CircuitBreaker,
 ): Transport => {
   const { account, blocks, clock, random } = parts;
   const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_LINK_STREAMS, link: true, hello };
-  return new MultiplexedPool({ dial, maxPending: limits.maxPending, clock, random, replaceAtMs, http2 });
+  return new MultiplexedPool({ dial, breaker, clock, random, replaceAtMs, http2 });
 };

@@ -9,7 +9,7 @@ import { endpointView, portView, serviceView, snapshotOf } from '../route/snapsh
 const start = () => {
   const clock = manualClock();
   const gone: string[] = [];
-  const clusters = new Clusters(clock, seededRandom(1), endpoint => gone.push(endpoint.address));
+  const clusters = new Clusters({ clock, random: seededRandom(1) }, endpoint => gone.push(endpoint.address));
   return { clock, gone, clusters };
 };
 const A = endpointView('10.0.0.1:15006', { ports: { '80': 8_080, '9090': 50_051 } });
@@ -39,12 +39,12 @@ t.test('clusters and endpoints, and what was learned of them, stay across snapsh
   clusters.apply(snapshotOf(app()));
   const cluster = clusters.get('app.default:80')!;
   const endpoint = cluster.endpoints[0]!;
-  cluster.requests = 3;
+  cluster.breaker.force('requests');
   endpoint.latency.observe(42, false, 0);
   clock.advance(1_000);
   clusters.apply(snapshotOf(app([{ ...A, weight: 5, labels: { version: 'v2' } }, B])));
   t.equal(clusters.get('app.default:80'), cluster);
-  t.equal(cluster.requests, 3);
+  t.equal(cluster.breaker.count('requests'), 1);
   t.equal(cluster.endpoints[0], endpoint);
   t.equal(endpoint.weight, 5, 'with what the newest snapshot says');
   t.ok(endpoint.latency.currentMs(1_000) > 30);
@@ -101,7 +101,7 @@ t.test('an ejection holds from the next picker on', t => {
   const { clusters } = start();
   clusters.apply(snapshotOf(app()));
   const cluster = clusters.get('app.default:80')!;
-  cluster.endpoints[0]!.ejected = true;
+  cluster.endpoints[0]!.health = 'ejected';
   cluster.repick();
   for (let i = 0; i < 20; i++) t.equal(cluster.pick(undefined)?.address, B.address);
   t.end();
@@ -150,7 +150,7 @@ t.test('a service is in use when something was picked since one asked, or is und
   clusters.get('app.default:9090')!.pick(undefined);
   t.ok(clusters.inUse('app.default'));
   t.notOk(clusters.inUse('app.default'), 'asking begins anew');
-  clusters.get('app.default:80')!.requests = 1;
+  clusters.get('app.default:80')!.breaker.force('requests');
   t.ok(clusters.inUse('app.default'));
   t.notOk(clusters.inUse('other.default'));
   t.end();

@@ -1,0 +1,37 @@
+import type { OutlierDetectionView } from '../../../api/snapshot.ts';
+import type { Random } from '../../../common/random.ts';
+
+/** Ejections last so much longer or shorter at random, so that sidecars do not all come back at once. */
+const JITTER = 0.25;
+/** So many times `baseEjectionMs` of good behaviour take one doubling back. */
+const DECAY = 2;
+
+/**
+ * How long an instance is left out: `baseEjectionMs · 2ⁿ`, at most `maxEjectionMs`, ± 25 %, n being the ejections before this one that are not
+ * forgiven yet. Owned by its endpoint. Envoy: base_ejection_time, max_ejection_time_jitter.
+ */
+export class Ejection {
+  private times = 0;
+  private healthySinceMs = 0;
+
+  /** The length of the ejection that begins now. */
+  next(view: OutlierDetectionView, nowMs: number, random: Random): number {
+    const forgiven = Math.floor((nowMs - this.healthySinceMs) / Math.max(1, DECAY * view.baseEjectionMs));
+    this.times = Math.max(0, this.times - forgiven);
+    const lengthMs = Math.min(view.maxEjectionMs, view.baseEjectionMs * 2 ** Math.min(this.times, 30));
+    this.times++;
+    this.healthySinceMs = nowMs;
+    return lengthMs * (1 - JITTER + 2 * JITTER * random());
+  }
+
+  /** Good behaviour counts from here. */
+  end(nowMs: number): void {
+    this.healthySinceMs = nowMs;
+  }
+}
+
+/** How many of so many instances may be ejected at once: never the only one, and of two or more at least one, unless 0 % say none. */
+export const maxEjected = (instances: number, maxEjectionPercent: number): number => {
+  if (instances < 2 || maxEjectionPercent === 0) return 0;
+  return Math.max(1, Math.floor((instances * maxEjectionPercent) / 100));
+};
