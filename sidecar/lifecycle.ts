@@ -1,5 +1,6 @@
 import type { Logger } from '../common/logger.ts';
 import type { Readiness } from './admin/readiness.ts';
+import type { Companion } from './companion.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import type { SidecarProxy } from './proxy.ts';
 
@@ -9,10 +10,12 @@ export interface LifecycleOptions {
   readonly readiness: Readiness;
   readonly drainMs: number;
   readonly log: Logger;
+  readonly companion: Companion | undefined;
 }
 
 /**
- * How a sidecar ends: out of the registry first, then no new work, then what runs may finish, all within `drainMs`.
+ * How a sidecar ends: out of the registry first, then no new work, then what runs may finish, all within `drainMs`. An app of ours ends when
+ * nobody calls it any more, and may call out to its end.
  * States: running → draining → drained; `quit` ends the process from there. Owned by `main`.
  */
 export class Lifecycle {
@@ -36,11 +39,11 @@ export class Lifecycle {
   /** Takes no new work; what runs may end. The process stays. */
   drain(): void {
     if (this.drained !== undefined) return;
-    const { proxy, discovery, readiness, drainMs, log } = this.options;
+    const { proxy, discovery, readiness, drainMs, log, companion } = this.options;
     readiness.require('drain', 'The sidecar is draining.');
     discovery.drain();
     log.info('Draining.', { timeout_ms: drainMs });
-    this.drained = proxy.drain(drainMs);
+    this.drained = proxy.drain(drainMs, companion === undefined ? undefined : withinMs => companion.stop(withinMs));
     this.drained.catch(error => log.error('Draining failed.', { error }));
   }
 

@@ -6,6 +6,7 @@ import { serveRoutes } from './admin/http-server.ts';
 import { metricsRoutes } from './admin/metrics-routes.ts';
 import { Readiness } from './admin/readiness.ts';
 import { collectProxy, sidecarSources } from './admin/sidecar-sources.ts';
+import type { Companion } from './companion.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
 import { type Discovery, startDiscovery } from './discovery/discovery.ts';
 import { StateFolder } from './discovery/state-folder.ts';
@@ -16,12 +17,15 @@ import { AccessLog } from './telemetry/access-log.ts';
 import { LineWriter } from './telemetry/line-writer.ts';
 import { Metrics } from './telemetry/metrics.ts';
 
-/** Runs a sidecar until it is told to stop (SIGTERM, SIGINT, `/quitquitquit`); resolves with the exit code: 0, or 1 and the log says why. */
-export const runSidecar = async (config: SidecarConfig, version: string): Promise<number> => {
-  const output = openLogOutput();
+/**
+ * Runs a sidecar until it is told to stop (SIGTERM, SIGINT, `/quitquitquit`); resolves with the exit code: 0, or 1 and the log says why.
+ * With a `companion`, signals and standard output are the app's: the log goes to standard error.
+ */
+export const runSidecar = async (config: SidecarConfig, version: string, companion?: Companion): Promise<number> => {
+  const output = openLogOutput(companion === undefined ? 1 : 2);
   const log = createLogger(config.logLevel as LogLevel, output);
   try {
-    await run(config, version, log, new LineWriter(output));
+    await run(config, version, log, new LineWriter(output), companion);
     return 0;
   } catch (error) {
     log.error(`The sidecar can't run: ${(error as Error).message}`);
@@ -31,10 +35,19 @@ export const runSidecar = async (config: SidecarConfig, version: string): Promis
   }
 };
 
+/** The condition of readiness that the app listens. */
+const APP = 'app';
+
 type RootLog = ReturnType<typeof createLogger>;
 
 /** Builds the owners in order, waits, and lets them go in reverse. */
-const run = async (config: SidecarConfig, version: string, log: RootLog, accessLines: LineWriter): Promise<void> => {
+const run = async (
+  config: SidecarConfig,
+  version: string,
+  log: RootLog,
+  accessLines: LineWriter,
+  companion: Companion | undefined,
+): Promise<void> => {
   const clock = systemClock;
   await using owners = new AsyncDisposableStack();
   owners.defer(() => accessLines.flush());
@@ -61,7 +74,10 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
         labels: config.labels,
         locality: config.locality,
         advertise: localAddress => advertised(config, proxy, localAddress),
-        health: () => ({ ready: readiness.state().ready, health: lifecycle.draining ? 'Draining' : 'Healthy' }),
+        health: () => ({
+          ready: readiness.state().ready,
+          health: lifecycle.draining ? 'Draining' : readiness.isMet(APP) ? 'Healthy' : 'Unhealthy',
+        }),
       },
       upstreams: config.upstreams.map(upstream => upstream.service),
       inUse: service => proxy?.routing.clusters.inUse(service) ?? true,
@@ -81,7 +97,7 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
     clock,
     random: Math.random,
   });
-  const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, log });
+  const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, log, companion });
   owners.defer(() => proxy.close());
   collectProxy(metrics, proxy, identities);
   metrics.onCollect('outrider_config_age_seconds', () => {
@@ -89,7 +105,8 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
     return configAgeMs === undefined ? [] : [{ labels: {}, value: configAgeMs / 1_000 }];
   });
   followReadiness(readiness, discovery, identities);
-  followSignals(lifecycle, discovery);
+  if (companion === undefined) followSignals(lifecycle, discovery);
+  else if (config.appPorts.length > 0) readiness.require(APP, 'The app does not listen yet.');
 
   await proxy.listen();
   const sources = sidecarSources({ config, version, proxy, metrics, discovery, identities, readiness, lifecycle, log });
@@ -102,6 +119,17 @@ const run = async (config: SidecarConfig, version: string, log: RootLog, accessL
     ),
   );
   announce(log, config, proxy, formatAddress(admin), formatAddress(metricsServer));
+  companion?.start({
+    config,
+    listeners: proxy.listeners,
+    admin,
+    metrics: metricsServer,
+    appIsUp: () => {
+      readiness.meet(APP);
+      discovery.report();
+    },
+    quit: () => lifecycle.quit(),
+  });
   await lifecycle.stopped;
 };
 

@@ -22,6 +22,11 @@ export class Readiness {
     this.missing.delete(condition);
   }
 
+  /** Whether nobody requires `condition`, or it holds. */
+  isMet(condition: string): boolean {
+    return !this.missing.has(condition);
+  }
+
   state(): ReadinessState {
     return { ready: this.missing.size === 0, reasons: [...this.missing.values()] };
   }
