@@ -6,8 +6,10 @@
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
-const PATH = /^(?:\/[\x21-\x7e\x80-\xff]*|\*)$/;
-const AUTHORITY = /^[0-9A-Za-z\-._~%!$&'()*+,;=:[\]]*$/;
+/** As in HTTP/1: no white space, no fragment. */
+const PATH = /^(?:\/[\x21\x22\x24-\x7e\x80-\xff]*|\*)$/;
+/** As in HTTP/1: host[:port] without user information; no comma, so that two can't be joined into one. */
+const AUTHORITY = /^(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?$/;
 const CONNECTION_SPECIFIC = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
 export const isFieldName = (name: string): boolean => NAME.test(name);

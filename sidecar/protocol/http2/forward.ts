@@ -1,22 +1,21 @@
 import type { Duplex } from 'node:stream';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
-import { type FieldList, fieldValue, type RequestHead, ResponseHead } from '../head.ts';
+import { type FieldList, Fields, fieldValue, type RequestHead, ResponseHead } from '../head.ts';
 import type { ResponseSink, Upstream } from '../stream.ts';
-import { Http2Connection, type Http2Context, LAST_STREAM_ID } from './connection.ts';
-import { buildResponseHead, HeadReader, readTrailers } from './decode-head.ts';
-import { requestBlock } from './encode-head.ts';
-import { H2_ERROR, PREFACE } from './frames.ts';
+import { ResponseBuilder } from './build-response.ts';
+import { Http2Connection, type Http2Context } from './connection.ts';
+import { HeadReader, readTrailers } from './decode-head.ts';
+import { requestBlock, UPGRADE_DECLINED } from './encode-head.ts';
+import { H2_ERROR, MAX_STREAM_ID, PREFACE } from './frames.ts';
+import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
 
 /** A connection retires after so many stream ids (docs: the mesh link). */
 const MAX_STREAM_IDS = 2 ** 30;
+/** 1xx heads before the final one; they are under no flow control. */
+const MAX_INFORMATIONAL = 100;
 
 export interface Http2ClientContext extends Http2Context {
-  /** The peer is a sidecar. */
-  readonly link: boolean;
-  /** On the link: what we say of ourselves in the PEER frame; empty elsewhere. */
-  readonly hello: Buffer;
-  readonly onPeer?: (payload: Buffer) => void;
   /** The connection takes no new requests any more (GOAWAY, or its stream ids are used up); open ones go on. */
   readonly onRetire: () => void;
   /** A stream has ended or the peer's limits have changed: there may be room for a request. */
@@ -33,9 +32,8 @@ export class Http2ClientConnection extends Http2Connection {
   constructor(socket: Duplex, context: Http2ClientContext) {
     super(socket, context);
     this.context = context;
-    this.heads = new HeadReader(this.decoder, buildResponseHead(context.link));
-    this.open(PREFACE, 0, true);
-    if (context.hello.length > 0) this.writePeerFrame(context.hello);
+    this.heads = new HeadReader(this.decoder, new ResponseBuilder(context.link));
+    this.open(PREFACE, settingsFrame(0, true), context.hello);
   }
 
   /** True while one more request may start. */
@@ -84,12 +82,12 @@ export class Http2ClientConnection extends Http2Connection {
     this.context.onRoom();
   }
 
-  protected override onHeaders(streamId: number, block: Buffer, start: number, end: number, endStream: boolean): void {
+  override headerBlock(streamId: number, block: Buffer, start: number, end: number, endStream: boolean): void {
     const stream = this.streams.get(streamId) as ClientStream | undefined;
     if (stream?.headSeen === true) return this.onTrailers(stream, block, start, end, endStream);
     const problem = this.heads.read(block, start, end);
     if (problem?.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, problem.detail);
-    if (stream === undefined || stream.remoteEnded) return this.onStrayFrame(streamId, stream);
+    if (stream === undefined || stream.remoteEnded) return this.onStrayFrame(streamId, stream, end - start);
     if (problem !== undefined) return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, problem.detail);
     const problemHere = stream.receiveHead(this.heads.head as ResponseHead, this.heads.volatile, endStream);
     if (problemHere !== '') this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, problemHere);
@@ -97,23 +95,18 @@ export class Http2ClientConnection extends Http2Connection {
 
   private onTrailers(stream: ClientStream, block: Buffer, start: number, end: number, endStream: boolean): void {
     const trailers = readTrailers(this.decoder, block, start, end, this.context.link);
-    if ('kind' in trailers) {
-      if (trailers.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, trailers.detail);
-      return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, trailers.detail);
-    }
+    const problem = 'kind' in trailers ? trailers : undefined;
+    if (problem?.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, problem.detail);
     if (stream.remoteEnded) return this.failStream(stream, H2_ERROR.STREAM_CLOSED, 'after_end');
+    if ('kind' in trailers) return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, trailers.detail);
     if (!endStream || stream.expected > 0) return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, 'trailers');
     stream.receiveTrailers(trailers);
-  }
-
-  protected override onPeerFrame(payload: Buffer): void {
-    this.context.onPeer?.(payload);
   }
 
   protected override onGoaway(lastStreamId: number, code: number): void {
     this.retire();
     const refused = proxyError('REFUSED', 'goaway', `http2 error ${code}`);
-    if (lastStreamId < LAST_STREAM_ID) {
+    if (lastStreamId < MAX_STREAM_ID) {
       for (const stream of [...this.streams.values()]) if (stream.id > lastStreamId) stream.fail(refused);
     }
     this.endSoon();
@@ -123,7 +116,7 @@ export class Http2ClientConnection extends Http2Connection {
     return streamId % 2 === 0 || streamId >= this.nextStream;
   }
 
-  protected override resetError(code: number): ProxyError {
+  protected override resetBy(code: number): ProxyError {
     if (code === H2_ERROR.REFUSED_STREAM) return proxyError('REFUSED', 'refused_stream');
     return proxyError('UPSTREAM_RESET', 'stream_reset', `http2 error ${code}`);
   }
@@ -132,41 +125,53 @@ export class Http2ClientConnection extends Http2Connection {
     return proxyError('UPSTREAM_PROTOCOL', `http2_${detail}`);
   }
 
-  protected override closedError(): ProxyError {
-    return proxyError('UPSTREAM_CLOSED', 'connection_closed');
+  protected override closedError(detail = 'connection_closed', cause = ''): ProxyError {
+    return proxyError('UPSTREAM_CLOSED', detail, cause);
   }
 }
 
 class ClientStream extends Http2Stream implements Upstream {
   headSeen = false;
+  private informationals = 0;
+  /** Upgrade or CONNECT was granted: each direction ends by itself. */
+  private tunnel = false;
   private readonly sink: ResponseSink;
-  private readonly upgrade: boolean;
-  private readonly bodyless: boolean;
+  private readonly head: RequestHead;
 
   constructor(connection: Http2ClientConnection, id: number, sink: ResponseSink, head: RequestHead) {
     super(connection, id);
     this.sink = sink;
-    this.upgrade = head.protocol !== '';
-    this.bodyless = head.method === 'HEAD';
+    this.head = head;
   }
 
   /** A response head came in; '' or what is wrong with it. */
-  receiveHead(head: ResponseHead, volatile: FieldList, end: boolean): string {
-    if (head.status < 200) {
-      if (end || head.status === 101) return 'informational';
-      this.sink.informational(head);
+  receiveHead(received: ResponseHead, volatile: FieldList, end: boolean): string {
+    const { status } = received;
+    if (status < 200) {
+      if (end || status === 101) return 'informational';
+      if (++this.informationals > MAX_INFORMATIONAL) return 'informational_flood';
+      this.sink.informational(received);
       return '';
     }
     this.headSeen = true;
-    const length = volatile.length === 0 ? undefined : fieldValue(volatile, 'content-length');
-    if (length !== undefined && !this.bodyless && head.status !== 304) {
-      this.expected = Number(length);
+    const { method, protocol } = this.head;
+    const head = protocol !== '' && status === 200 ? switched(received, this.connection.link) : received;
+    this.tunnel = head.status === 101 || (method === 'CONNECT' && status === 200);
+    if (method === 'HEAD' || status === 204 || status === 304) this.expected = 0;
+    else if (!this.tunnel && volatile.length > 0) {
+      const length = fieldValue(volatile, 'content-length');
+      if (length !== undefined) this.expected = Number(length);
       if (end && this.expected > 0) return 'content_length';
     }
     if (end) this.remoteEnded = true;
-    this.sink.responseHead(this.upgrade && head.status === 200 ? switched(head) : head, volatile, end);
+    this.sink.responseHead(head, volatile, end);
     if (end) this.closeIfOver();
     return '';
+  }
+
+  /** A reset behind the whole answer says that the rest of the request is not wanted (RFC 9113 §8.1); a tunnel has no such thing. */
+  protected override get settled(): boolean {
+    return this.remoteEnded && !this.tunnel;
   }
 
   receiveTrailers(trailers: FieldList): void {
@@ -196,5 +201,13 @@ class ClientStream extends Http2Stream implements Upstream {
   }
 }
 
-/** The 200 that accepts an extended CONNECT is the 101 of an Upgrade (RFC 8441 §5). Rare: one per connection of a WebSocket. */
-const switched = (head: ResponseHead): ResponseHead => new ResponseHead(101, head.fields, head.mesh);
+/**
+ * The 200 to an extended CONNECT is the 101 of an Upgrade (RFC 8441 §5), unless a sidecar says that the server went on without it.
+ * Rare: one per connection of a WebSocket.
+ */
+const switched = (head: ResponseHead, link: boolean): ResponseHead => {
+  const { list, http1Shape } = head.fields;
+  const at = link ? list.findIndex((name, i) => i % 2 === 0 && name === UPGRADE_DECLINED) : -1;
+  if (at < 0) return new ResponseHead(101, head.fields, head.mesh);
+  return new ResponseHead(200, new Fields(list.toSpliced(at, 2), http1Shape), head.mesh);
+};

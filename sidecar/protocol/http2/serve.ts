@@ -1,41 +1,32 @@
 import type { Duplex } from 'node:stream';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
-import { type FieldList, fieldValue, NO_FIELDS, type RequestHead, type ResponseHead } from '../head.ts';
+import { type FieldList, Fields, fieldValue, NO_FIELDS, type RequestHead, ResponseHead } from '../head.ts';
 import type { Downstream, OnRequest, RequestSink } from '../stream.ts';
-import { Http2Connection, type Http2Context, LAST_STREAM_ID } from './connection.ts';
-import { buildRequestHead, HeadReader, readTrailers } from './decode-head.ts';
-import { responseBlock } from './encode-head.ts';
-import { H2_ERROR, type H2Error, PREFACE } from './frames.ts';
+import { RequestBuilder } from './build-request.ts';
+import { Http2Connection, type Http2Context } from './connection.ts';
+import { HeadReader, readTrailers } from './decode-head.ts';
+import { responseBlock, UPGRADE_DECLINED } from './encode-head.ts';
+import { H2_ERROR, type H2Error, MAX_STREAM_ID, PREFACE } from './frames.ts';
+import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
 
 export interface Http2ServerContext extends Http2Context {
   readonly onRequest: OnRequest;
   /** Answers a request whose head can't be taken (`HEAD_TOO_LARGE`): the answer is made in one place. */
   readonly answer: (downstream: Downstream, error: ProxyError) => void;
-  /** The peer is a sidecar: its `outrider-*` fields are read, and ours are sent. */
-  readonly link: boolean;
-  /** On the link: what we say of ourselves in the PEER frame; empty elsewhere. */
-  readonly hello: Buffer;
-  /** On the link: the peer's PEER frame, unchecked JSON. */
-  readonly onPeer?: (payload: Buffer) => void;
 }
 
 /** The server's side of an HTTP/2 connection: requests come in, each a stream that becomes an exchange. */
 export class Http2ServerConnection extends Http2Connection {
-  readonly link: boolean;
   private readonly context: Http2ServerContext;
   private readonly heads: HeadReader<RequestHead>;
   private prefaceLeft: number = PREFACE.length;
-  /** Streams above this are refused: set once GOAWAY is out. */
-  private lastAccepted = LAST_STREAM_ID;
 
   constructor(socket: Duplex, context: Http2ServerContext) {
     super(socket, context);
     this.context = context;
-    this.link = context.link;
-    this.heads = new HeadReader(this.decoder, buildRequestHead(context.link));
-    this.open(Buffer.alloc(0), context.maxConcurrentStreams, false);
-    if (context.hello.length > 0) this.writePeerFrame(context.hello);
+    this.heads = new HeadReader(this.decoder, new RequestBuilder(context.link));
+    this.open(EMPTY, settingsFrame(context.maxConcurrentStreams, false), context.hello);
   }
 
   /** Takes bytes off the wire; the client's preface first (RFC 9113 §3.4). */
@@ -59,62 +50,61 @@ export class Http2ServerConnection extends Http2Connection {
    */
   drain(): void {
     if (this.closed || this.goawaySent) return;
-    this.writeGoaway(LAST_STREAM_ID, H2_ERROR.NO_ERROR);
-    this.writePing();
+    this.goawaySent = true;
+    this.frames.goaway(MAX_STREAM_ID, H2_ERROR.NO_ERROR);
+    this.frames.ping();
   }
 
   protected override onPingAck(): void {
-    if (!this.goawaySent || this.lastAccepted !== LAST_STREAM_ID) return;
+    if (!this.goawaySent || this.lastAccepted !== MAX_STREAM_ID) return;
     this.lastAccepted = this.lastPeerStream;
-    this.writeGoaway(this.lastAccepted, H2_ERROR.NO_ERROR);
+    this.writeGoaway(H2_ERROR.NO_ERROR);
     this.endSoon();
   }
 
-  protected override onHeaders(streamId: number, block: Buffer, start: number, end: number, endStream: boolean): void {
+  override headerBlock(streamId: number, block: Buffer, start: number, end: number, endStream: boolean): void {
     const open = this.streams.get(streamId);
     if (open !== undefined) return this.onTrailers(open as ServerStream, block, start, end, endStream);
     if (streamId % 2 === 0) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'even_stream');
     const problem = this.heads.read(block, start, end);
     if (problem?.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, problem.detail);
-    if (streamId <= this.lastPeerStream) return this.fail(H2_ERROR.STREAM_CLOSED, 'stream_reused');
-    if (streamId > this.lastAccepted) return; // the client has been told that it was not processed
-    this.lastPeerStream = streamId;
-    if (this.streams.size >= this.context.maxConcurrentStreams) {
-      this.writeReset(streamId, H2_ERROR.REFUSED_STREAM);
-      if (this.guard.idleFrame()) this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'too_many_streams');
-      return;
+    if (streamId <= this.lastPeerStream) {
+      // Trailers that crossed our reset.
+      if (this.wasReset(streamId)) return this.idle(0.1);
+      return this.fail(H2_ERROR.STREAM_CLOSED, 'stream_reused');
     }
+    this.lastPeerStream = streamId;
+    if (streamId > this.lastAccepted || this.streams.size >= this.context.maxConcurrentStreams)
+      return this.refuse(streamId, H2_ERROR.REFUSED_STREAM);
     const volatile = problem === undefined ? this.heads.volatile : NO_FIELDS;
     const length = volatile.length === 0 ? undefined : fieldValue(volatile, 'content-length');
     const wrongLength = endStream && length !== undefined && Number(length) !== 0;
-    if (problem?.kind === 'malformed' || wrongLength) {
-      this.writeReset(streamId, H2_ERROR.PROTOCOL_ERROR);
-      if (this.guard.idleFrame()) this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'malformed_flood');
-      return;
-    }
+    if (problem?.kind === 'malformed' || wrongLength) return this.refuse(streamId, H2_ERROR.PROTOCOL_ERROR);
     const stream = new ServerStream(this, streamId);
     this.streams.set(streamId, stream);
     if (endStream) stream.remoteEnded = true;
     if (length !== undefined) stream.expected = Number(length);
     if (problem !== undefined) return this.context.answer(stream, proxyError('HEAD_TOO_LARGE', problem.detail));
     const head = this.heads.head as RequestHead;
-    stream.mayTunnel = head.protocol !== '' || head.method === 'CONNECT';
+    stream.upgrade = head.protocol !== '';
+    stream.connect = head.method === 'CONNECT';
     stream.sink = this.context.onRequest(stream, head, volatile, endStream);
+  }
+
+  /** A request that becomes no exchange. Cheap for us, so it counts as a useless frame. */
+  private refuse(streamId: number, code: H2Error): void {
+    this.writeReset(streamId, code);
+    this.idle();
   }
 
   private onTrailers(stream: ServerStream, block: Buffer, start: number, end: number, endStream: boolean): void {
     const trailers = readTrailers(this.decoder, block, start, end, this.link);
-    if ('kind' in trailers) {
-      if (trailers.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, trailers.detail);
-      return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, trailers.detail);
-    }
+    const problem = 'kind' in trailers ? trailers : undefined;
+    if (problem?.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, problem.detail);
     if (stream.remoteEnded) return this.failStream(stream, H2_ERROR.STREAM_CLOSED, 'after_end');
+    if ('kind' in trailers) return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, trailers.detail);
     if (!endStream || stream.expected > 0) return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, 'trailers');
     stream.receiveTrailers(trailers);
-  }
-
-  protected override onPeerFrame(payload: Buffer): void {
-    this.context.onPeer?.(payload);
   }
 
   protected override onGoaway(): void {
@@ -125,7 +115,7 @@ export class Http2ServerConnection extends Http2Connection {
     return streamId % 2 === 0 || streamId > this.lastPeerStream;
   }
 
-  protected override resetError(code: number): ProxyError {
+  protected override resetBy(code: number): ProxyError {
     return proxyError('DOWNSTREAM_RESET', 'stream_reset', `http2 error ${code}`);
   }
 
@@ -133,31 +123,32 @@ export class Http2ServerConnection extends Http2Connection {
     return proxyError('DOWNSTREAM_PROTOCOL', `http2_${detail}`);
   }
 
-  protected override closedError(): ProxyError {
-    return proxyError('DOWNSTREAM_RESET', 'connection_closed');
+  protected override closedError(detail = 'connection_closed', cause = ''): ProxyError {
+    return proxyError('DOWNSTREAM_RESET', detail, cause);
   }
 }
 
 class ServerStream extends Http2Stream implements Downstream {
   /** Set once the request is handed over; undefined only for a head that was refused. */
   sink: RequestSink | undefined = undefined;
-  /** The request asks for a tunnel (Upgrade, CONNECT); `tunnel` once it is granted: then each direction ends by itself. */
-  mayTunnel = false;
+  /** The request asks for a tunnel: by Upgrade, or by CONNECT. */
+  upgrade = false;
+  connect = false;
+  /** The tunnel was granted: each direction ends by itself. */
   private tunnel = false;
 
-  private get server(): Http2ServerConnection {
-    return this.connection as Http2ServerConnection;
-  }
-
   sendInformational(head: ResponseHead): void {
-    if (!this.closed) this.connection.writeHeaders(this.id, responseBlock(head, this.server.link), NO_FIELDS, false);
+    if (!this.closed)
+      this.connection.writeHeaders(this.id, responseBlock(head, this.connection.link), NO_FIELDS, false);
   }
 
   sendHead(head: ResponseHead, volatile: FieldList, end: boolean): void {
     if (this.closed) return;
+    const { link } = this.connection;
     if (end) this.localEnded = true;
-    this.tunnel = this.mayTunnel && (head.status === 101 || head.status === 200);
-    this.connection.writeHeaders(this.id, responseBlock(head, this.server.link), volatile, end);
+    this.tunnel = (this.upgrade && head.status === 101) || (this.connect && head.status === 200);
+    const out = this.upgrade && head.status === 200 ? declined(head, link) : head;
+    this.connection.writeHeaders(this.id, responseBlock(out, link), volatile, end);
     if (end) this.afterEnd();
   }
 
@@ -171,10 +162,9 @@ class ServerStream extends Http2Stream implements Downstream {
     this.afterEnd();
   }
 
-  override sendQueued(window: number): number {
-    const bytes = super.sendQueued(window);
+  override sendQueued(window: number): void {
+    super.sendQueued(window);
     this.afterEnd();
-    return bytes;
   }
 
   /** An answer that is complete before its request: the rest of the request is not wanted (RFC 9113 §8.1). */
@@ -182,6 +172,12 @@ class ServerStream extends Http2Stream implements Downstream {
     if (!this.localEnded || this.closed) return;
     if (this.remoteEnded || this.tunnel) this.closeIfOver();
     else this.abort(H2_ERROR.NO_ERROR);
+  }
+
+  /** The answer is complete: what is left of the request is nobody's any more. */
+  protected override close(): void {
+    super.close();
+    this.releaseHeld();
   }
 
   reset(error: ProxyError): void {
@@ -217,3 +213,14 @@ const resetCode = (error: ProxyError): H2Error => {
   if (error.code === 'DEADLINE_EXCEEDED' || error.code === 'DOWNSTREAM_RESET') return H2_ERROR.CANCEL;
   return error.retry === 'not-sent' ? H2_ERROR.REFUSED_STREAM : H2_ERROR.INTERNAL_ERROR;
 };
+
+/**
+ * A 200 to an Upgrade: the server went on without it. On HTTP/2 a plain 200 would grant it (RFC 8441 §5), so to a sidecar the head says more,
+ * and to anybody else the answer is a 502.
+ */
+const declined = (head: ResponseHead, link: boolean): ResponseHead =>
+  link
+    ? new ResponseHead(200, new Fields([...head.fields.list, UPGRADE_DECLINED, 'declined'], head.fields.http1Shape))
+    : new ResponseHead(502, head.fields);
+
+const EMPTY = Buffer.alloc(0);

@@ -11,8 +11,15 @@ import {
   writeUint32,
 } from './frames.ts';
 
+/** The dynamic table of each direction begins with this size (RFC 9113 §6.5.2). */
+export const DEFAULT_TABLE_BYTES = 4_096;
+
 /** What we announce, and enforce. */
-export const OUR_SETTINGS = { headerTableBytes: 4_096, maxHeaderListBytes: 65_536, maxFields: 200 } as const;
+export const OUR_SETTINGS = {
+  headerTableBytes: DEFAULT_TABLE_BYTES,
+  maxHeaderListBytes: 65_536,
+  maxFields: 200,
+} as const;
 
 /** Our SETTINGS frame. A client refuses pushes, a server allows extended CONNECT (RFC 8441). */
 export const settingsFrame = (maxConcurrentStreams: number, client: boolean): Buffer => {
@@ -39,14 +46,19 @@ export const settingsFrame = (maxConcurrentStreams: number, client: boolean): Bu
 export class PeerSettings {
   initialWindow = DEFAULT_WINDOW;
   maxConcurrentStreams = Number.POSITIVE_INFINITY;
-  extendedConnect = false;
+  /** The smallest dynamic table that the peer has asked for. */
+  leastTableBytes = DEFAULT_TABLE_BYTES;
 
   /** Takes a SETTINGS payload, whose length is a multiple of 6. Returns the connection error that it is, or undefined. */
   apply(payload: Buffer, start: number, end: number): H2Error | undefined {
     for (let at = start; at < end; at += 6) {
       const value = payload.readUInt32BE(at + 2);
       switch (payload.readUInt16BE(at)) {
+        case SETTING.HEADER_TABLE_SIZE:
+          this.leastTableBytes = Math.min(this.leastTableBytes, value);
+          break;
         case SETTING.ENABLE_PUSH:
+        case SETTING.ENABLE_CONNECT_PROTOCOL:
           if (value > 1) return H2_ERROR.PROTOCOL_ERROR;
           break;
         case SETTING.INITIAL_WINDOW_SIZE:
@@ -58,10 +70,6 @@ export class PeerSettings {
           break;
         case SETTING.MAX_CONCURRENT_STREAMS:
           this.maxConcurrentStreams = value;
-          break;
-        case SETTING.ENABLE_CONNECT_PROTOCOL:
-          if (value > 1) return H2_ERROR.PROTOCOL_ERROR;
-          this.extendedConnect = value === 1;
           break;
         default:
           break;

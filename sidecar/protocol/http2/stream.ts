@@ -2,16 +2,18 @@ import type { ProxyError } from '../../errors/proxy-error.ts';
 import type { FieldList } from '../head.ts';
 import type { Http2Connection } from './connection.ts';
 import { H2_ERROR, type H2Error, MAX_FRAME_BYTES } from './frames.ts';
+import { SendQueue } from './send-queue.ts';
+import type { Sender } from './send-schedule.ts';
 
-/** A stream's receive window grows to this while its reader keeps up. */
+/** A stream's receive window grows by doubling while its reader keeps up, never beyond this. */
 export const MAX_STREAM_WINDOW = 1_048_576;
-const SMALL_BYTES = 4_096;
+const EMPTY = Buffer.alloc(0);
 
 /**
  * One HTTP/2 stream: its two flow-control windows, what waits to be sent, and how much of each direction is over (RFC 9113 §5.1).
  * Open until both sides have ended, or either has reset. Owned by its connection, which holds it while it is open.
  */
-export abstract class Http2Stream {
+export abstract class Http2Stream implements Sender {
   readonly id: number;
   protected readonly connection: Http2Connection;
   /** Bytes we may still send; negative after the peer shrank its initial window. */
@@ -19,12 +21,11 @@ export abstract class Http2Stream {
   localEnded = false;
   remoteEnded = false;
   closed = false;
-  /** True while it stands in the connection's round-robin queue. */
   queued = false;
   /** Received content-length not yet seen as DATA; -1: none was announced. */
   expected = -1;
 
-  private queue: Buffer[] | undefined = undefined;
+  private queue: SendQueue | undefined = undefined;
   private endQueued = false;
   private trailersQueued: FieldList | undefined = undefined;
 
@@ -55,10 +56,12 @@ export abstract class Http2Stream {
       this.expected -= chunk.length;
       if (this.expected < 0 || (end && this.expected > 0)) return H2_ERROR.PROTOCOL_ERROR;
     }
-    if (flowBytes > chunk.length) this.unannounced += flowBytes - chunk.length;
     if (end) this.remoteEnded = true;
-    this.held += chunk.length;
-    if (chunk.length > 0) this.connection.account.hold(chunk.length);
+    if (flowBytes > chunk.length) this.credit(flowBytes - chunk.length, false);
+    if (chunk.length > 0) {
+      this.held += chunk.length;
+      this.connection.account.hold(chunk.length);
+    }
     if (chunk.length > 0 || end) this.deliver(chunk, end);
     if (end) this.closeIfOver();
     return undefined;
@@ -69,15 +72,21 @@ export abstract class Http2Stream {
     const released = Math.min(bytes, this.held);
     this.held -= released;
     this.connection.account.release(released);
+    this.credit(released, this.held === 0);
+  }
+
+  /** Gives the peer credit, half a window at a time. `mayGrow`: the reader keeps up. */
+  private credit(bytes: number, mayGrow: boolean): void {
     if (this.remoteEnded || this.closed) return;
     this.unannounced += bytes;
     if (this.unannounced < this.windowSize >>> 1) return;
-    if (this.held === 0 && this.windowSize < MAX_STREAM_WINDOW && this.connection.account.reserve(this.windowSize)) {
-      this.unannounced += this.windowSize;
-      this.windowSize *= 2;
+    const { windowSize, connection } = this;
+    if (mayGrow && windowSize * 2 <= MAX_STREAM_WINDOW && connection.account.reserve(windowSize)) {
+      this.unannounced += windowSize;
+      this.windowSize = windowSize * 2;
     }
     this.receiveWindow += this.unannounced;
-    this.connection.writeWindowUpdate(this.id, this.unannounced);
+    connection.writeWindowUpdate(this.id, this.unannounced);
     this.unannounced = 0;
   }
 
@@ -86,65 +95,56 @@ export abstract class Http2Stream {
     if (this.closed || this.localEnded || this.endQueued) return;
     const { connection } = this;
     const { length } = chunk;
-    if (
-      this.queue === undefined &&
-      length <= MAX_FRAME_BYTES &&
-      length <= this.sendWindow &&
-      connection.mayWrite(length)
-    ) {
-      this.writeFrame(chunk, end);
-      if (length > 0) this.sent(length);
-      if (end) this.closeIfOver();
-      return;
+    if (this.queue === undefined) {
+      // The bare end of a body needs no window.
+      if (length === 0 && !end) return;
+      if (length === 0) return this.finishSending(undefined);
+      if (length <= MAX_FRAME_BYTES && length <= this.sendWindow && connection.mayWrite(length)) {
+        this.writeFrame(chunk, end);
+        this.sent(length);
+        if (end) this.closeIfOver();
+        return;
+      }
+      this.queue = new SendQueue();
     }
-    // A small slice must not keep the whole read buffer alive while it waits.
-    const kept = length < SMALL_BYTES && length * 4 < chunk.buffer.byteLength ? Buffer.from(chunk) : chunk;
-    if (this.queue === undefined) this.queue = [kept];
-    else this.queue.push(kept);
+    if (length > 0) this.queue.append(chunk);
     if (end) this.endQueued = true;
-    this.connection.schedule(this);
+    connection.sendLater(this);
   }
 
   sendTrailers(trailers: FieldList): void {
     if (this.closed || this.localEnded || this.endQueued) return;
-    if (this.queue !== undefined) {
-      this.trailersQueued = trailers;
-      this.endQueued = true;
-      return;
-    }
-    this.localEnded = true;
-    this.connection.writeTrailers(this.id, trailers);
-    this.closeIfOver();
+    if (this.queue === undefined) return this.finishSending(trailers);
+    this.trailersQueued = trailers;
+    this.endQueued = true;
   }
 
-  /** True when a frame could be sent now, were the connection free. */
-  get sendable(): boolean {
-    const first = this.queue?.[0];
-    return first !== undefined && (this.sendWindow > 0 || first.length === 0);
-  }
-
-  /** Sends one frame of what waits, of at most `window` bytes; the number of bytes. */
-  sendQueued(window: number): number {
-    const { queue } = this;
-    const first = queue?.[0];
-    if (queue === undefined || first === undefined) return 0;
-    const size = Math.min(first.length, MAX_FRAME_BYTES, this.sendWindow, window);
-    const whole = size === first.length;
-    if (whole) queue.shift();
-    else queue[0] = first.subarray(size);
-    const last = queue.length === 0;
-    if (last) this.queue = undefined;
-    this.writeFrame(
-      whole ? first : first.subarray(0, size),
-      last && this.endQueued && this.trailersQueued === undefined,
-    );
-    if (last && this.trailersQueued !== undefined) {
+  /** The end of our direction, when nothing waits: by trailers, or by an empty frame. */
+  private finishSending(trailers: FieldList | undefined): void {
+    if (trailers === undefined) this.writeFrame(EMPTY, true);
+    else {
       this.localEnded = true;
-      this.connection.writeTrailers(this.id, this.trailersQueued);
+      this.connection.writeTrailers(this.id, trailers);
     }
-    if (size > 0) this.sent(size);
     this.closeIfOver();
-    return size;
+  }
+
+  get sendable(): boolean {
+    return this.queue !== undefined && this.sendWindow > 0;
+  }
+
+  sendQueued(window: number): void {
+    const { queue } = this;
+    if (queue === undefined) return;
+    const chunk = queue.take(Math.min(MAX_FRAME_BYTES, this.sendWindow, window));
+    const last = queue.empty;
+    if (last) this.queue = undefined;
+    const ends = last && this.endQueued;
+    this.writeFrame(chunk, ends && this.trailersQueued === undefined);
+    this.sent(chunk.length);
+    if (!ends || this.closed) return;
+    if (this.trailersQueued === undefined) this.closeIfOver();
+    else this.finishSending(this.trailersQueued);
   }
 
   /** We give the stream up: RST_STREAM, and nothing more in either direction. */
@@ -159,17 +159,22 @@ export abstract class Http2Stream {
   /** The stream ended abnormally, by the peer or with the connection. */
   fail(error: ProxyError): void {
     if (this.closed) return;
-    const tell = !this.remoteEnded || !this.localEnded;
     this.close();
+    if (this.settled) return;
     this.releaseHeld();
-    if (tell) this.deliverReset(error);
+    this.deliverReset(error);
+  }
+
+  /** The exchange has got all that it wants from this stream, so a reset is no news to it. */
+  protected get settled(): boolean {
+    return false;
   }
 
   protected closeIfOver(): void {
     if (this.localEnded && this.remoteEnded && !this.closed) this.close();
   }
 
-  private close(): void {
+  protected close(): void {
     this.closed = true;
     this.queue = undefined;
     if (this.windowSize > this.connection.ourInitialWindow)
@@ -177,8 +182,8 @@ export abstract class Http2Stream {
     this.connection.remove(this);
   }
 
-  /** What was delivered is dropped by its reader. After an ordinary end it stays held until it is consumed. */
-  private releaseHeld(): void {
+  /** What was delivered is dropped by its reader. */
+  protected releaseHeld(): void {
     if (this.held > 0) this.connection.account.release(this.held);
     this.held = 0;
   }

@@ -45,6 +45,7 @@ export class TcpPipe {
   }
 
   private receive(chunk: Buffer): void {
+    if (this.over) return;
     this.held += chunk.length;
     this.account.hold(chunk.length);
     if (this.held >= WINDOW_BYTES) this.socket.pause();
@@ -52,7 +53,7 @@ export class TcpPipe {
   }
 
   private receiveEnd(): void {
-    if (this.readEnded) return;
+    if (this.readEnded || this.over) return;
     this.readEnded = true;
     this.reader.data(EMPTY, true);
   }
@@ -105,9 +106,11 @@ export class TcpPipe {
     this.reader.closed();
   }
 
+  /** Nothing more comes or goes. What the socket has not taken is dropped, so its source may forget it. */
   private finish(): void {
     this.over = true;
     this.account.release(this.held);
     this.held = 0;
+    this.credit();
   }
 }
