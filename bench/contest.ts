@@ -14,7 +14,7 @@ export interface ContestOptions {
 }
 
 /** Once a pair is warm, a short run is enough to fill connection pools again. */
-const REWARM_SECONDS = 0.5;
+const REWARM_SECONDS = 1;
 
 const sentence = (error: unknown): string =>
   (error instanceof Error ? error.message : String(error)).replaceAll('\n', ' / ');

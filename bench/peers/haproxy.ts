@@ -43,7 +43,7 @@ backend app
 
 export const haproxy: Peer = {
   name: 'haproxy',
-  version: () => programVersion('haproxy', ['-v']) ?? '',
+  version: () => (programVersion('haproxy', ['-v']) ?? '').replace(/ - https.*/, ''),
   unavailable: protocol => (protocol === 'thrift' ? 'HAProxy does not speak Thrift.' : missingProgram(['haproxy'])),
   async start(chain) {
     const [portA, portB] = (await freePorts(2)) as [number, number];
