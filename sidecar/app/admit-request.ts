@@ -4,6 +4,7 @@ import { isGrpc } from '../errors/respond-to-error.ts';
 import type { LinkOrigin } from '../origin.ts';
 import { type FieldList, Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { rpcLabels } from '../route/rpc-labels.ts';
+import { SharedCounters } from '../route/shared-counters.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
 import { HeadCounters } from '../telemetry/head-counters.ts';
 import type { HeadLabels } from '../telemetry/labels.ts';
@@ -38,10 +39,11 @@ export interface Admission {
  * Finds the app's port for a peer's request, and the head as the app gets it: with the peer's identity, without the link's own fields.
  * Answers NO_ROUTE for everything but declared ports. The plan is kept on the head, which is interned per connection and so per peer.
  */
-export const admitRequest = (admission: Admission): Step => ({
+export const admitRequest = (admission: Admission, shared = new SharedCounters()): Step => ({
   begin: exchange => {
     const { head } = exchange;
-    const plan = (head.plan as InboundPlan | undefined) ?? makePlan(admission, head, exchange.origin as LinkOrigin);
+    const plan =
+      (head.plan as InboundPlan | undefined) ?? makePlan(admission, shared, head, exchange.origin as LinkOrigin);
     exchange.volatile = withoutLinkFields(exchange.volatile);
     if ('code' in plan) {
       exchange.fail(plan);
@@ -53,7 +55,7 @@ export const admitRequest = (admission: Admission): Step => ({
   },
 });
 
-const makePlan = (admission: Admission, head: RequestHead, origin: LinkOrigin) => {
+const makePlan = (admission: Admission, shared: SharedCounters, head: RequestHead, origin: LinkOrigin) => {
   const { appPorts, transports, self } = admission;
   const wanted = head.link?.port ?? 0;
   const port = wanted === 0 ? appPorts[0] : appPorts.find(candidate => candidate.port === wanted);
@@ -68,12 +70,14 @@ const makePlan = (admission: Admission, head: RequestHead, origin: LinkOrigin) =
   );
   const transport = transports.get(port.port, kindFor(head, port));
   const route = head.link?.route ?? '';
-  return new InboundPlan(
-    transport,
-    appHead,
-    route,
-    new HeadCounters(admission.metrics, labelsOf(admission, head, origin, route, port)),
+  const { request_protocol, method } = rpcLabels(head, port.protocol);
+  const { caller, peer } = origin;
+  const key = `${self.principal()} ${peer.id} ${caller.service}.${caller.namespace} ${head.link?.to ?? ''} ${route} ${request_protocol} ${method}`;
+  const counters = shared.find(
+    key,
+    () => new HeadCounters(admission.metrics, labelsOf(admission, head, origin, route, port)),
   );
+  return new InboundPlan(transport, appHead, route, counters);
 };
 
 const kindFor = (head: RequestHead, port: AppPort): TransportKind => {

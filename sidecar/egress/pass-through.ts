@@ -43,6 +43,6 @@ const planTo = (cluster: OutsideCluster, head: RequestHead, maker: PlanMaker): O
     redirect: undefined,
     requestTimeoutMs: Number.POSITIVE_INFINITY,
     retryBudget: cluster.budget,
-    unrouted: counters,
+    unrouted: () => counters,
   });
 };

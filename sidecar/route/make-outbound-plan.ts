@@ -9,6 +9,7 @@ import { redirectOf, rewriteRequest } from './rewrite.ts';
 import type { ServicePort } from './route-table.ts';
 import type { Routing } from './routing.ts';
 import { rpcLabels } from './rpc-labels.ts';
+import type { SharedCounters } from './shared-counters.ts';
 
 /** Who we are, for the labels of what we send. */
 export interface SourceLabels {
@@ -27,6 +28,7 @@ export interface PlanMaker {
 /** The plan for a head, and whether it holds for every request with this head. */
 export const makeOutboundPlan = (
   maker: PlanMaker,
+  shared: SharedCounters,
   head: RequestHead,
   volatile: readonly string[],
   target: string,
@@ -37,7 +39,7 @@ export const makeOutboundPlan = (
   const matched = matchRule(servicePort.rules, head, volatile);
   if (matched === undefined && servicePort.rules.length > 0)
     return { plan: emptyPlan(maker, head, NO_RULE, servicePort), stable: false };
-  return { plan: fullPlan(maker, head, servicePort, matched), stable: matched?.stable ?? true };
+  return { plan: fullPlan(maker, shared, head, servicePort, matched), stable: matched?.stable ?? true };
 };
 
 const emptyPlan = (
@@ -54,11 +56,12 @@ const emptyPlan = (
     redirect: undefined,
     requestTimeoutMs: Number.POSITIVE_INFINITY,
     retryBudget: undefined,
-    unrouted: countersTo(maker, head, servicePort?.service, '', ''),
+    unrouted: () => countersTo(maker, head, servicePort?.service, '', ''),
   });
 
 const fullPlan = (
   maker: PlanMaker,
+  shared: SharedCounters,
   head: RequestHead,
   servicePort: ServicePort,
   matched: Matched | undefined,
@@ -70,14 +73,13 @@ const fullPlan = (
   const filters = rule?.view.filters ?? [];
   const prefix = matched?.prefix ?? '';
   const rewritten = rewriteRequest(head, filters, prefix);
-  const backendTo = (cluster: Cluster | undefined, weight: number, to: RequestHead): PlanBackend =>
-    new PlanBackend(
-      cluster,
-      weight,
-      to,
-      route,
-      countersTo(maker, head, cluster ?? servicePort.service, route, cluster?.protocol ?? ''),
-    );
+  const backendTo = (cluster: Cluster | undefined, weight: number, to: RequestHead): PlanBackend => {
+    const protocol = cluster?.protocol ?? '';
+    const { request_protocol, method } = rpcLabels(head, protocol);
+    const key = `${maker.source().source_principal} ${cluster?.key ?? servicePort.key} ${route} ${request_protocol} ${method}`;
+    const counters = shared.find(key, () => countersTo(maker, head, cluster ?? servicePort.service, route, protocol));
+    return new PlanBackend(cluster, weight, to, route, counters);
+  };
   const backends =
     rule === undefined
       ? [backendTo(own, 1, rewritten)]
@@ -98,7 +100,7 @@ const fullPlan = (
     redirect,
     requestTimeoutMs: timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY,
     retryBudget: own?.budget,
-    unrouted: countersTo(maker, head, servicePort.service, route, ''),
+    unrouted: () => countersTo(maker, head, servicePort.service, route, ''),
   });
 };
 

@@ -59,7 +59,7 @@ export interface OutboundPlanParts {
   readonly requestTimeoutMs: number;
   readonly retryBudget: RetryBudget | undefined;
   /** Counts what has no backend. */
-  readonly unrouted: HeadCounters;
+  readonly unrouted: () => HeadCounters;
 }
 
 /** What was decided about one request head of the app. */
@@ -76,7 +76,8 @@ export class OutboundPlan implements Plan {
   readonly retryBudget: RetryBudget | undefined;
   readonly route: string;
   private readonly rule: Rule | undefined;
-  private readonly unrouted: HeadCounters;
+  private readonly unrouted: () => HeadCounters;
+  private unroutedCounters: HeadCounters | undefined = undefined;
 
   constructor(parts: OutboundPlanParts) {
     this.table = parts.table;
@@ -100,7 +101,9 @@ export class OutboundPlan implements Plan {
   }
 
   countersFor(exchange: Exchange): HeadCounters {
-    return exchange.backend?.counters ?? this.unrouted;
+    if (exchange.backend !== undefined) return exchange.backend.counters;
+    this.unroutedCounters ??= this.unrouted();
+    return this.unroutedCounters;
   }
 }
 

@@ -5,6 +5,7 @@ import { targetOf } from './find-service.ts';
 import { makeOutboundPlan, type PlanMaker } from './make-outbound-plan.ts';
 import { NO_BACKEND, type OutboundPlan } from './outbound-plan.ts';
 import type { Redirect } from './rewrite.ts';
+import { SharedCounters } from './shared-counters.ts';
 import { splitTraffic } from './split-traffic.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -13,13 +14,13 @@ const EMPTY = Buffer.alloc(0);
  * Finds where a request goes: the service by the listener or the authority, the rule, and one of its backends by weight.
  * The plan is kept on the interned head and made anew when the config version has changed. Answers NO_ROUTE, or the rule's redirect.
  */
-export const routeRequest = (maker: PlanMaker, random: Random): Step => ({
+export const routeRequest = (maker: PlanMaker, random: Random, shared = new SharedCounters()): Step => ({
   begin: exchange => {
     if (exchange.plan !== undefined) return CONTINUE; // it leaves the mesh
     const { head } = exchange;
     let plan = head.plan as OutboundPlan | undefined;
     if (plan === undefined || plan.table !== maker.routing.table) {
-      const made = makeOutboundPlan(maker, head, exchange.volatile, targetOf(exchange));
+      const made = makeOutboundPlan(maker, shared, head, exchange.volatile, targetOf(exchange));
       plan = made.plan;
       head.plan = made.stable ? plan : undefined;
     }

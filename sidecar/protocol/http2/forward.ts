@@ -6,7 +6,7 @@ import { ResponseBuilder } from './build-response.ts';
 import { Http2Connection, type Http2Context } from './connection.ts';
 import { HeadReader, readTrailers } from './decode-head.ts';
 import { requestBlock, UPGRADE_DECLINED } from './encode-head.ts';
-import { H2_ERROR, MAX_STREAM_ID, PREFACE } from './frames.ts';
+import { H2_ERROR, type H2Error, MAX_STREAM_ID, PREFACE } from './frames.ts';
 import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
 
@@ -172,6 +172,11 @@ class ClientStream extends Http2Stream implements Upstream {
   /** A reset behind the whole answer says that the rest of the request is not wanted (RFC 9113 §8.1); a tunnel has no such thing. */
   protected override get settled(): boolean {
     return this.remoteEnded && !this.tunnel;
+  }
+
+  /** No body comes before its head. */
+  override receive(chunk: Buffer, flowBytes: number, end: boolean): H2Error | undefined {
+    return this.headSeen ? super.receive(chunk, flowBytes, end) : H2_ERROR.PROTOCOL_ERROR;
   }
 
   receiveTrailers(trailers: FieldList): void {
