@@ -1,6 +1,6 @@
 /** Old latencies lose their weight with this time constant. Finagle and Linkerd use 10 s. */
 const DECAY_MS = 10_000;
-/** A failure counts as if it had taken so long: answers that fail fast must not attract traffic. */
+/** An instance whose last answer was a failure counts as if it took so long: answers that fail fast must not attract traffic. */
 const FAILURE_MS = 1_000;
 /** Nothing counts as longer: one stream that was open for an hour must not keep an instance without traffic for minutes. */
 const MAX_SAMPLE_MS = 10_000;
@@ -20,15 +20,19 @@ export class PeakEwma {
   private valueMs = 0;
   private atMs = 0;
   private known = false;
+  /** The last answer was a failure, then; NaN: it was not. The penalty fades, and one success ends it. */
+  private failedAtMs = Number.NaN;
   /** When it was first weighed with its first answer still to come. */
   private awaitedSinceMs = Number.NaN;
 
   /** Takes the duration of one attempt. */
   observe(durationMs: number, failed: boolean, nowMs: number): void {
-    const sampleMs = Math.min(MAX_SAMPLE_MS, failed ? Math.max(durationMs, FAILURE_MS) : durationMs);
+    const sampleMs = Math.min(MAX_SAMPLE_MS, durationMs);
+    this.failedAtMs = failed ? nowMs : Number.NaN;
     if (!this.known || sampleMs > this.valueMs) this.valueMs = sampleMs;
+    else if (failed) return;
     else {
-      const keep = this.fadedBy(nowMs);
+      const keep = fade(this.atMs, nowMs);
       this.valueMs = this.valueMs * keep + sampleMs * (1 - keep);
     }
     this.atMs = nowMs;
@@ -37,7 +41,9 @@ export class PeakEwma {
 
   /** The latency as it counts now; 0 while nothing is known. */
   currentMs(nowMs: number): number {
-    return this.known ? Math.max(FLOOR_MS, this.valueMs * this.fadedBy(nowMs)) : 0;
+    if (!this.known) return 0;
+    const ownMs = Math.max(FLOOR_MS, this.valueMs * fade(this.atMs, nowMs));
+    return Number.isNaN(this.failedAtMs) ? ownMs : Math.max(ownMs, FAILURE_MS * fade(this.failedAtMs, nowMs));
   }
 
   /**
@@ -50,8 +56,6 @@ export class PeakEwma {
     if (Number.isNaN(this.awaitedSinceMs)) this.awaitedSinceMs = nowMs;
     return (nowMs - this.awaitedSinceMs < PATIENCE_MS ? UNKNOWN_MS : ASSUMED_MS) * (active + 1);
   }
-
-  private fadedBy(nowMs: number): number {
-    return Math.exp(-Math.max(0, nowMs - this.atMs) / DECAY_MS);
-  }
 }
+
+const fade = (atMs: number, nowMs: number): number => Math.exp(-Math.max(0, nowMs - atMs) / DECAY_MS);

@@ -30,8 +30,8 @@ export class Cluster {
   endpoints: readonly Endpoint[] = [];
   /** What is under way there, and its limits. */
   readonly breaker: CircuitBreaker;
-  /** An instance whose ejection has ended: the next request goes there. Set by the outlier detector. */
-  probe: Endpoint | undefined = undefined;
+  /** Instances that the outlier detector wants to know about: each gets one of the next requests. */
+  private readonly probes: Endpoint[] = [];
   /** Something was sent there since this was last set to false. */
   used = false;
   private picker: Picker | undefined = undefined;
@@ -66,12 +66,19 @@ export class Cluster {
 
   pick(except: Endpoint | undefined): Endpoint | undefined {
     this.used = true;
-    const { probe } = this;
-    if (probe !== undefined && except === undefined) {
-      this.probe = undefined;
-      return probe;
-    }
+    if (this.probes.length > 0 && except === undefined) return this.probes.shift();
     return this.picker?.pick(this.clock.nowMs(), except);
+  }
+
+  /** The next request goes to this instance. */
+  probe(endpoint: Endpoint): void {
+    if (!this.probes.includes(endpoint)) this.probes.push(endpoint);
+  }
+
+  /** It is known how the instance does. */
+  noProbe(endpoint: Endpoint): void {
+    const at = this.probes.indexOf(endpoint);
+    if (at >= 0) this.probes.splice(at, 1);
   }
 
   /** Takes what the newest snapshot says. */
@@ -83,7 +90,7 @@ export class Cluster {
     this.policy = port.policy;
     this.breaker.limits = port.policy.circuitBreaker;
     this.endpoints = endpoints;
-    if (this.probe !== undefined && !endpoints.includes(this.probe)) this.probe = undefined;
+    for (const probe of [...this.probes]) if (!endpoints.includes(probe)) this.noProbe(probe);
     this.links.clear();
     this.repick();
   }
@@ -91,7 +98,7 @@ export class Cluster {
   /** No snapshot has it any more: what is still on its way there finds nobody. */
   retire(): void {
     this.endpoints = [];
-    this.probe = undefined;
+    this.probes.length = 0;
     this.repick();
   }
 

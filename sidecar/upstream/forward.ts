@@ -26,8 +26,13 @@ export const forward = (
     const { volatile } = exchange;
     if (exchange.deadlineMs === 0 && exchange.attempt === 1) return volatile;
     const list = volatile === NO_FIELDS ? [] : [...volatile];
-    if (exchange.deadlineMs > 0)
-      list.push(fields.timeout, String(Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs()))));
+    if (exchange.deadlineMs > 0) {
+      const left = String(Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs())));
+      const grpc = list.indexOf('grpc-timeout');
+      // At most eight digits (gRPC over HTTP/2, "Timeout"); what is longer stays as the caller said it.
+      if (grpc >= 0 && grpc % 2 === 0 && left.length <= 8) list[grpc + 1] = `${left}m`;
+      list.push(fields.timeout, left);
+    }
     if (exchange.attempt > 1 && fields.attempt !== '') list.push(fields.attempt, String(exchange.attempt));
     return list;
   };

@@ -20,6 +20,9 @@ export interface OutlierDetectorOptions {
  * default. Owned by the proxy. Envoy: outlier_detection; the probe is the half-open state of a circuit breaker.
  *
  * States of an endpoint: healthy → (failures in a row) → ejected → (time is up) → probing → (the probe's outcome) → healthy or ejected.
+ * An instance that answered with a failure gets the next request too, one at a time, until one succeeds or too many have failed: balancers that
+ * shun it would otherwise leave it neither trusted nor ejected for a long time. One that can't be reached is only shunned: each try would cost a
+ * retry of the budget.
  */
 export class OutlierDetector {
   private readonly options: OutlierDetectorOptions;
@@ -34,15 +37,19 @@ export class OutlierDetector {
     const view = cluster.policy.outlierDetection;
     if (view === null) return endpoint.failures.reset();
     if (endpoint.health === 'probing') return this.probed(cluster, endpoint, outcome, judgement, view);
+    if (judgement === 'success' && endpoint.failures.count === 0) return;
     const tooMany = endpoint.failures.add(judgement, view.consecutiveFailures);
-    if (tooMany && endpoint.health === 'healthy' && mayEject(cluster, view))
-      this.eject(cluster, endpoint, describeFailure(outcome), view);
+    if (endpoint.health !== 'healthy') return;
+    if (endpoint.failures.count === 0) cluster.noProbe(endpoint);
+    else if (!tooMany && wasReached(outcome)) cluster.probe(endpoint);
+    else if (tooMany && mayEject(cluster, view)) this.eject(cluster, endpoint, describeFailure(outcome), view);
   }
 
   private eject(cluster: Cluster, endpoint: Endpoint, cause: string, view: OutlierDetectionView): void {
     const { clock, random, log, onChange } = this.options;
     const lengthMs = endpoint.ejection.next(view, clock.nowMs(), random);
     endpoint.health = 'ejected';
+    cluster.noProbe(endpoint);
     log.warn('An endpoint was ejected.', {
       ...labels(cluster, endpoint),
       cause,
@@ -62,7 +69,7 @@ export class OutlierDetector {
     if (endpoint.health === 'ejected')
       log.info('An endpoint is probed.', { ...labels(cluster, endpoint), cause: 'its ejection has ended' });
     endpoint.health = 'probing';
-    cluster.probe = endpoint;
+    cluster.probe(endpoint);
     // A probe that becomes a long stream, or that nobody sends, must not keep the instance out.
     endpoint.probeTimer?.cancel();
     endpoint.probeTimer = clock.setTimer(Math.max(1_000, view.baseEjectionMs), () => this.probe(cluster, endpoint));
@@ -76,11 +83,11 @@ export class OutlierDetector {
     view: OutlierDetectionView,
   ): void {
     if (judgement === 'neutral') {
-      cluster.probe = endpoint;
+      cluster.probe(endpoint);
       return;
     }
     endpoint.probeTimer?.cancel();
-    if (cluster.probe === endpoint) cluster.probe = undefined;
+    cluster.noProbe(endpoint);
     endpoint.failures.add(judgement, 0);
     if (judgement === 'failure') this.eject(cluster, endpoint, `the probe failed: ${describeFailure(outcome)}`, view);
     else this.restore(cluster, endpoint, 'the probe succeeded');
@@ -96,6 +103,8 @@ export class OutlierDetector {
     onChange(endpoint);
   }
 }
+
+const wasReached = ({ error, peerFlag }: AttemptOutcome): boolean => error?.retry !== 'not-sent' && peerFlag !== 'UF';
 
 const mayEject = (cluster: Cluster, view: OutlierDetectionView): boolean => {
   let instances = 0;

@@ -1,0 +1,98 @@
+import t from 'tap';
+import { DEFAULT_POLICY } from '../../../../api/snapshot.ts';
+import { manualClock } from '../../../../common/clock.ts';
+import { BufferBudget } from '../../../../sidecar/buffer-budget.ts';
+import { CircuitBreaker, LIMITS } from '../../../../sidecar/resilience/circuit-breaker.ts';
+import { logRefusals } from '../../../../sidecar/resilience/log-refusals.ts';
+import { createWorld, NO_LEAKS, requestHead } from '../exchange.fixture.ts';
+
+const limits = { maxConnections: 1, maxPendingRequests: 1, maxRequests: 1, maxRetries: 1 };
+
+t.test('each limit of a circuit breaker counts for itself', t => {
+  const refused: string[] = [];
+  const breaker = new CircuitBreaker(limits, (limit, max) => refused.push(`${limit} ${max}`));
+  for (const limit of LIMITS) {
+    t.notOk(breaker.isOpen(limit));
+    t.ok(breaker.take(limit));
+    t.ok(breaker.isOpen(limit));
+    t.notOk(breaker.take(limit));
+    t.equal(breaker.count(limit), 1, 'what is refused is not counted');
+  }
+  t.same(
+    refused,
+    LIMITS.map(limit => `${limit} 1`),
+  );
+  breaker.give('requests');
+  t.ok(breaker.take('requests'));
+  breaker.force('requests');
+  t.equal(breaker.count('requests'), 2);
+  breaker.limits = { ...limits, maxRequests: 5 };
+  t.ok(breaker.take('requests'), 'a new policy holds at once');
+  t.end();
+});
+
+t.test('a request too many is refused at once, and the others go on', t => {
+  const world = createWorld({ policy: { circuitBreaker: { ...DEFAULT_POLICY.circuitBreaker, maxRequests: 2 } } });
+  const first = world.request();
+  const second = world.request();
+  const third = world.request();
+  t.equal(third.downstream.head?.status, 503);
+  t.match(world.ended, ['503 OVERFLOW max_requests - -']);
+  t.equal(world.cluster.breaker.count('requests'), 2);
+  first.exchange.requestReset({ code: 'DOWNSTREAM_RESET', detail: '', cause: '', retry: 'never' });
+  const fourth = world.request();
+  t.notOk(fourth.exchange.done);
+  for (const { exchange } of [second, fourth])
+    exchange.requestReset({ code: 'DOWNSTREAM_RESET', detail: '', cause: '', retry: 'never' });
+  t.same(world.leaks(), NO_LEAKS);
+  t.end();
+});
+
+t.test('a log line tells of refusals, for each destination and limit once in ten seconds', t => {
+  const clock = manualClock();
+  clock.advance(1_000);
+  const lines: unknown[] = [];
+  const write = (message: string, fields = {}): void => void lines.push({ message, ...fields });
+  const logger = { debug: write, info: write, warn: write, error: write, child: () => logger };
+  const refuse = logRefusals(logger, clock);
+  const { cluster } = createWorld();
+  for (let i = 0; i < 100; i++) refuse(cluster, 'requests', 7);
+  refuse(cluster, 'retries', 1);
+  t.same(lines, [
+    { message: 'A circuit breaker refuses.', service: 'app.default', port: 80, limit: 'requests', max: 7 },
+    { message: 'A circuit breaker refuses.', service: 'app.default', port: 80, limit: 'retries', max: 1 },
+  ]);
+  clock.advance(10_000);
+  refuse(cluster, 'requests', 7);
+  t.equal(lines.length, 3);
+  t.end();
+});
+
+t.test('new work is refused while more is buffered than the sidecar may', t => {
+  const world = createWorld();
+  world.account.hold(64 * 1_048_576 + 1);
+  const { downstream } = world.request(requestHead('POST'), false);
+  t.equal(downstream.head?.status, 503);
+  t.match(world.ended, ['503 OVERLOAD buffer_budget - -']);
+  world.account.release(64 * 1_048_576 + 1);
+  t.notOk(world.request().exchange.done);
+  t.end();
+});
+
+t.test('windows grow within half of the budget', t => {
+  const budget = new BufferBudget(1_000);
+  t.ok(budget.roomToGrow);
+  t.ok(budget.reserve(400));
+  t.notOk(budget.reserve(101), 'no more than half in all');
+  t.ok(budget.reserve(100));
+  budget.unreserve(500);
+  budget.hold(500);
+  t.notOk(budget.roomToGrow);
+  t.notOk(budget.reserve(1), 'nor while half is in use');
+  t.notOk(budget.exhausted);
+  budget.hold(501);
+  t.ok(budget.exhausted);
+  budget.release(1_001);
+  t.equal(budget.buffered, 0);
+  t.end();
+});
