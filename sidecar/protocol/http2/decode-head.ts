@@ -2,9 +2,10 @@ import { type FieldList, NO_FIELDS, VOLATILE } from '../head.ts';
 import { fieldProblem, isFieldValue } from './check-fields.ts';
 import type { HpackDecoder } from './hpack/decoder.ts';
 import { findVolatileTail } from './hpack/volatile-tail.ts';
+import { KeptHeads } from './kept-heads.ts';
 import { type Allowed, isContentLength, isReserved } from './sort-fields.ts';
 
-/** Prefixes kept per connection, and the largest that is kept. A full cache is emptied: simple, and rare. */
+/** Prefixes kept per connection, and the largest that is kept. */
 const MAX_ENTRIES = 500;
 const MAX_KEY_BYTES = 4_096;
 
@@ -32,7 +33,7 @@ interface Known<Head> {
 }
 
 /**
- * Decodes the heads of one connection, the same bytes to the same object. A block is a stable prefix and a volatile tail; the prefix is looked
+ * Decodes the heads of one connection, the same bytes to the same object from the second time on. A block is a stable prefix and a volatile tail; the prefix is looked
  * up by its bytes, which mean the same as long as the dynamic table stands still. Every block goes through the decoder exactly once, whatever is
  * wrong with it, so that the table stays in step with the peer's. Owned by its connection.
  */
@@ -41,7 +42,7 @@ export class HeadReader<Head> {
   volatile: FieldList = NO_FIELDS;
   private readonly decoder: HpackDecoder;
   private readonly builder: HeadBuilder<Head>;
-  private readonly byPrefix = new Map<string, Known<Head>>();
+  private readonly byPrefix = new KeptHeads<Known<Head>>(MAX_ENTRIES);
   private epoch = 0;
 
   constructor(decoder: HpackDecoder, builder: HeadBuilder<Head>) {
@@ -70,8 +71,7 @@ export class HeadReader<Head> {
     const volatile: string[] = [];
     const head = this.builder.build(list, volatile);
     const known = { list, head, volatile: volatile.length === 0 ? NO_FIELDS : volatile };
-    if (this.byPrefix.size >= MAX_ENTRIES) this.byPrefix.clear();
-    this.byPrefix.set(key, known);
+    this.byPrefix.add(key, known);
     return split === end ? this.take(known) : this.readTail(known, block, split, end);
   }
 

@@ -1,5 +1,6 @@
 import { RequestHead, VOLATILE } from '../head.ts';
 import { isFieldValue, isPath } from './check-fields.ts';
+import { KeptHeads } from './kept-heads.ts';
 import { type Allowed, isContentLength, isReserved } from './sort-fields.ts';
 
 /** Heads kept by path, and the longest path that is kept. */
@@ -23,7 +24,7 @@ export class RequestPattern {
   /** By position in the list, halved. */
   private readonly kinds: Uint8Array;
   private readonly head: RequestHead;
-  private readonly byPath = new Map<string, RequestHead>();
+  private readonly byPath = new KeptHeads<RequestHead>(MAX_PATHS);
   /** The list can't stand for others: nothing matches. */
   private readonly unfit: boolean;
 
@@ -33,7 +34,6 @@ export class RequestPattern {
     this.kinds = Uint8Array.from({ length: list.length / 2 }, (_, i) => kindOf(list[2 * i] as string, allowed));
     // Several of one kind are compared with each other, and the asterisk is a path for OPTIONS only.
     this.unfit = this.kinds.filter(kind => kind === CONTENT_LENGTH).length > 1 || head.path === '*';
-    this.keep(head);
   }
 
   /** The head for `list`, its volatile fields added to `volatile`; undefined, with `volatile` untouched: it has to be derived. */
@@ -73,14 +73,8 @@ export class RequestPattern {
     if (!isPath(path) || path === '*') return undefined;
     const { method, scheme, authority, fields, protocol, link } = this.head;
     const head = new RequestHead(method, scheme, authority, path, fields, protocol, link);
-    this.keep(head);
+    if (path.length <= MAX_PATH_CHARACTERS) this.byPath.add(path, head);
     return head;
-  }
-
-  private keep(head: RequestHead): void {
-    if (head.path.length > MAX_PATH_CHARACTERS) return;
-    if (this.byPath.size >= MAX_PATHS) this.byPath.clear();
-    this.byPath.set(head.path, head);
   }
 }
 
