@@ -5,6 +5,7 @@ type Register = (program: Command) => void;
 
 /** Each command's module is loaded when it is asked for: a sidecar starts without what the others need. */
 const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
+  demo: async () => (await import('./demo.ts')).registerDemo,
   run: async () => (await import('./run.ts')).registerRun,
   'control-plane': async () => (await import('./control-plane.ts')).registerControlPlane,
   sidecar: async () => (await import('./sidecar.ts')).registerSidecar,

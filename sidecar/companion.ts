@@ -8,9 +8,9 @@ export interface Beside {
   readonly admin: Address;
   readonly metrics: Address;
   /** The app takes connections: callers may be sent to it. */
-  appIsUp(): void;
+  readonly appIsUp: () => void;
   /** Ends both, in order. */
-  quit(): void;
+  readonly quit: () => void;
 }
 
 /** The app beside a sidecar, where one program runs both (`outrider run`). */
