@@ -51,7 +51,9 @@ export interface ConfigProblem {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-const NAME = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+/** A Service and a Namespace are DNS labels: the dot stands between them. */
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/;
 const LOG_LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const ACCESS_LOGS: readonly string[] = ['off', 'errors', 'all'];
@@ -78,9 +80,9 @@ export const readConfig = (
     const value = env[variable];
     return value === undefined || value === '' ? fallback : value;
   };
-  const name = (variable: string, fallback: string): string => {
+  const name = (variable: string, fallback: string, form = LABEL): string => {
     const value = text(variable, fallback);
-    if (!NAME.test(value)) bad(variable, `must be a DNS name such as "web", not ${JSON.stringify(value)}`);
+    if (!form.test(value)) bad(variable, `must be a DNS name such as "web", not ${JSON.stringify(value)}`);
     return value;
   };
   const address = (variable: string, fallback: string): Address => {
@@ -118,7 +120,7 @@ export const readConfig = (
   const config: SidecarConfig = {
     service,
     namespace: name('OUTRIDER_NAMESPACE', 'default'),
-    serviceAccount: name('OUTRIDER_SERVICE_ACCOUNT', service),
+    serviceAccount: name('OUTRIDER_SERVICE_ACCOUNT', service, SUBDOMAIN),
     appPorts: each('OUTRIDER_APP_PORTS', parseAppPort, APP_PORTS_HINT),
     appAddress: text('OUTRIDER_APP_ADDRESS', '127.0.0.1'),
     controlPlanes: controlPlanes(text('OUTRIDER_CONTROL_PLANE', 'https://127.0.0.1:15012'), bad),
@@ -148,11 +150,11 @@ const UPSTREAMS_HINT = (part: string): string =>
   `must be NAME=HOST:PORT, such as "payments=127.0.0.1:9101", not ${JSON.stringify(part)}`;
 
 const parseAppPort = (part: string): AppPort | undefined => {
-  const [left, right] = part.split('=');
+  const [left, right, ...more] = part.split('=');
   const protocol = right === undefined ? 'http' : APP_PROTOCOLS.find(known => known === left);
   const digits = right ?? left ?? '';
   const port = Number(digits);
-  return protocol === undefined || !/^[0-9]{1,5}$/.test(digits) || port < 1 || port > 65_535
+  return protocol === undefined || more.length > 0 || !/^[0-9]{1,5}$/.test(digits) || port < 1 || port > 65_535
     ? undefined
     : { port, protocol };
 };

@@ -206,6 +206,7 @@ t.test('answers by policy or limit of the mesh eject nobody', t => {
 t.test('an instance that can’t be reached is ejected, and costs no request and few retries', t => {
   for (const loadBalancer of ['roundRobin', 'peakEwma'] as const) {
     const world = createWorld({ policy: { loadBalancer } });
+    answer(world, '10.0.0.1:15006', 200, 30);
     for (let i = 0; i < 100; i++) {
       const { exchange } = world.request();
       while (!exchange.done) {

@@ -1,0 +1,226 @@
+import t from 'tap';
+import { manualClock } from '../../../../common/clock.ts';
+import { NO_FIELDS } from '../../../../sidecar/protocol/head.ts';
+import { BlockPool } from '../../../../sidecar/protocol/outbox.ts';
+import { CircuitBreaker } from '../../../../sidecar/resilience/circuit-breaker.ts';
+import { MultiplexedPool } from '../../../../sidecar/upstream/multiplexed-pool.ts';
+import { requestHead } from '../exchange.fixture.ts';
+import { account, FakeAttempt, limits, manualDial, turns } from './pools.fixture.ts';
+
+/** HTTP/2 frames as a server writes them. */
+const frame = (type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer => {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+};
+const settings = (maxStreams = 100): Buffer => frame(4, 0, 0, Buffer.from([0, 3, 0, 0, 0, maxStreams]));
+/** `:status: 204`, and the end. */
+const answer204 = (stream: number): Buffer => frame(1, 5, stream, Buffer.from([0x89]));
+const goaway = (last: number): Buffer => frame(7, 0, 0, Buffer.from([0, 0, 0, last, 0, 0, 0, 0]));
+
+const start = ({ replaceAtMs = () => Number.POSITIVE_INFINITY, ...changes }: Record<string, unknown> = {}) => {
+  const clock = manualClock();
+  const dials = manualDial();
+  const breaker = new CircuitBreaker(limits(changes));
+  const http2 = {
+    account: account(),
+    blocks: new BlockPool(),
+    clock,
+    maxConcurrentStreams: 100,
+    link: false,
+    hello: Buffer.alloc(0),
+  };
+  const pool = new MultiplexedPool({
+    dial: dials.dial,
+    breaker,
+    clock,
+    random: () => 0.5,
+    http2,
+    replaceAtMs: replaceAtMs as () => number,
+  });
+  const send = (): FakeAttempt => {
+    const attempt = new FakeAttempt();
+    pool.send(attempt, requestHead(), NO_FIELDS);
+    return attempt;
+  };
+  const counts = () => ({ connections: breaker.count('connections'), pending: breaker.count('pending_requests') });
+  return { clock, dials, pool, send, counts };
+};
+
+t.test('many requests wait for one dial and share its connection', t => {
+  const { dials, send, counts, pool } = start();
+  const attempts = [send(), send(), send()];
+  t.equal(dials.made, 1);
+  t.same(counts(), { connections: 1, pending: 3 });
+  dials.connect();
+  for (const attempt of attempts) t.same(attempt.said, ['forwarded']);
+  t.same(send().said, ['forwarded']);
+  t.equal(pool.connections, 1);
+  t.same(counts(), { connections: 1, pending: 0 });
+  t.end();
+});
+
+t.test('a dial that fails answers everyone in line, and the next request dials again', t => {
+  const { dials, send, counts } = start();
+  const attempts = [send(), send()];
+  dials.fail();
+  for (const attempt of attempts) t.same(attempt.said, ['failed CONNECT_FAILED connection_refused']);
+  t.same(counts(), { connections: 0, pending: 0 });
+  send();
+  t.equal(dials.made, 2);
+  t.end();
+});
+
+t.test('the line is bounded, and who leaves it makes room', t => {
+  const { send, pool, dials } = start({ maxPendingRequests: 1 });
+  const first = send();
+  t.same(send().said, ['failed OVERFLOW pending_requests']);
+  pool.forget(first);
+  const third = send();
+  dials.connect();
+  t.same(first.said, []);
+  t.same(third.said, ['forwarded']);
+  t.end();
+});
+
+t.test('a full connection gets a second one beside it, and its room is used again', t => {
+  const { send, dials } = start();
+  send();
+  const socket = dials.connect();
+  socket.answer(settings(2));
+  send();
+  const third = send();
+  t.same(third.said, []);
+  t.equal(dials.made, 2);
+  socket.answer(answer204(1));
+  t.same(third.said, ['forwarded'], 'whichever is first');
+  t.end();
+});
+
+t.test('there are never more than four connections, or as many as the circuit breaker allows', t => {
+  for (const [maxConnections, most] of [
+    [10, 4],
+    [2, 2],
+    [0, 1],
+  ] as const) {
+    const { send, dials, counts } = start({ maxConnections });
+    for (let i = 0; i < 8; i++) {
+      send();
+      while (dials.pending > 0) dials.connect().answer(settings(1));
+    }
+    t.equal(dials.made, most, `${maxConnections} allowed`);
+    t.equal(counts().connections, most);
+  }
+  t.end();
+});
+
+t.test('a connection that is stuck is passed over as soon as there is another', async t => {
+  const { send, dials, pool } = start();
+  send();
+  const stuck = dials.connect();
+  stuck.answer(settings());
+  await turns();
+  stuck._write = () => {};
+  stuck.write(Buffer.alloc(300_000));
+  t.same(send().said, ['forwarded'], 'while it is the only one it is used');
+  t.equal(dials.pending, 1);
+  const other = dials.connect();
+  await turns();
+  other.written = '';
+  send();
+  await turns();
+  t.ok(other.written.length > 0);
+  pool.close();
+});
+
+t.test('after a GOAWAY new requests get a new connection, and the refused ones may be repeated', t => {
+  const { send, dials, pool } = start();
+  const [one, two] = [send(), send()];
+  const socket = dials.connect();
+  socket.answer(settings());
+  socket.answer(goaway(1));
+  t.same(two.said, ['forwarded', 'reset REFUSED goaway']);
+  t.same(one.said, ['forwarded']);
+  const three = send();
+  t.same(three.said, []);
+  t.equal(dials.made, 2);
+  socket.answer(answer204(1));
+  t.same(one.said, ['forwarded', 'head 204 end'], 'what was accepted ends as it should');
+  dials.connect();
+  t.same(three.said, ['forwarded']);
+  t.equal(pool.connections, 1);
+  t.end();
+});
+
+t.test('a connection is replaced after an hour: the new one first, then the old one drains', t => {
+  const { clock, send, dials, pool } = start();
+  const one = send();
+  const old = dials.connect();
+  old.answer(settings());
+  clock.advance(3_600_000);
+  t.equal(dials.pending, 1);
+  t.same(send().said, ['forwarded'], 'until then the old one is used');
+  const fresh = dials.connect();
+  fresh.answer(settings());
+  t.equal(pool.connections, 2);
+  send();
+  old.answer(answer204(1));
+  old.answer(answer204(3));
+  t.same(one.said, ['forwarded', 'head 204 end']);
+  t.equal(pool.connections, 1);
+  t.end();
+});
+
+t.test('a replacement that fails is tried again, and nothing is lost meanwhile', t => {
+  const { clock, send, dials } = start();
+  send();
+  dials.connect().answer(settings());
+  clock.advance(3_600_000);
+  dials.fail();
+  t.same(send().said, ['forwarded']);
+  t.equal(dials.pending, 0);
+  clock.advance(5_000);
+  t.equal(dials.pending, 1);
+  t.end();
+});
+
+t.test('a certificate that is past its time does not make us dial all the time', t => {
+  const { clock, send, dials } = start({ replaceAtMs: () => -1 });
+  send();
+  for (let second = 0; second < 60; second++) {
+    while (dials.pending > 0) dials.connect().answer(settings());
+    clock.advance(1_000);
+  }
+  t.ok(dials.made <= 7, `${dials.made} dials in a minute`);
+  t.end();
+});
+
+t.test('a pool that drains fails who waits and lets open streams end', t => {
+  const { send, dials, pool, counts, clock } = start();
+  const open = send();
+  const socket = dials.connect();
+  socket.answer(settings(1));
+  const waiting = send();
+  pool.drain();
+  t.same(waiting.said, ['failed CONNECT_FAILED endpoint_gone']);
+  t.equal(dials.cancelled, 1);
+  socket.answer(answer204(1));
+  t.same(open.said, ['forwarded', 'head 204 end']);
+  t.same(counts(), { connections: 0, pending: 0 });
+  clock.advance(1_000);
+  t.equal(clock.pending, 0, 'no timer is left');
+  t.end();
+});
+
+t.test('a pool that closes ends its streams', t => {
+  const { send, dials, pool, counts } = start();
+  const open = send();
+  dials.connect();
+  pool.close();
+  t.match(open.said[1], /^reset UPSTREAM_CLOSED/);
+  t.same(counts(), { connections: 0, pending: 0 });
+  t.end();
+});
