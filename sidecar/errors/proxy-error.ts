@@ -28,6 +28,14 @@ export const ERRORS = {
     flag: 'NR',
     sentence: 'No service or route matches this request.',
   },
+  NO_BACKEND: {
+    side: 'local',
+    retry: 'never',
+    http: 500,
+    grpc: 14,
+    flag: 'NC',
+    sentence: 'The route that matches leads to no backend that exists.',
+  },
   DISCOVERY_TIMEOUT: {
     side: 'local',
     retry: 'not-sent',
@@ -147,6 +155,22 @@ export const ERRORS = {
     grpc: 8,
     flag: 'DPE',
     sentence: 'The request target is longer than the limit.',
+  },
+  REQUEST_TIMEOUT: {
+    side: 'downstream',
+    retry: 'never',
+    http: 408,
+    grpc: 4,
+    flag: 'DPE',
+    sentence: 'The request head did not arrive in time.',
+  },
+  NOT_IMPLEMENTED: {
+    side: 'downstream',
+    retry: 'never',
+    http: 501,
+    grpc: 12,
+    flag: 'DPE',
+    sentence: 'The request uses a transfer coding that the mesh does not know.',
   },
   UPSTREAM_PROTOCOL: {
     side: 'upstream',

@@ -109,4 +109,4 @@ export class OutboundPlan implements Plan {
 
 export const NO_SERVICE = proxyError('NO_ROUTE', 'unknown_service');
 export const NO_RULE = proxyError('NO_ROUTE', 'no_matching_rule');
-export const NO_BACKEND = proxyError('NO_ROUTE', 'no_backend');
+export const NO_BACKEND = proxyError('NO_BACKEND', 'no_backend');

@@ -38,10 +38,12 @@ export type Http1Fault =
   | 'too_many_informational'
   | 'unexpected_bytes';
 
-/** The error of a request. The details `unknown_transfer_coding` and `request_head_timeout` deserve a 501 and a 408, the others their code's status. */
+/** The error of a request. */
 export const requestFault = (fault: Http1Fault): ProxyError => {
   if (fault === 'request_line_too_long') return proxyError('URI_TOO_LONG', fault);
   if (fault === 'head_too_large' || fault === 'too_many_fields') return proxyError('HEAD_TOO_LARGE', fault);
+  if (fault === 'request_head_timeout') return proxyError('REQUEST_TIMEOUT', fault);
+  if (fault === 'unknown_transfer_coding') return proxyError('NOT_IMPLEMENTED', fault);
   return proxyError('DOWNSTREAM_PROTOCOL', fault);
 };
 

@@ -1,9 +1,10 @@
 import { type FieldList, NO_FIELDS, VOLATILE } from '../head.ts';
+import { isReserved } from '../reserved-fields.ts';
 import { fieldProblem, isFieldValue } from './check-fields.ts';
 import type { HpackDecoder } from './hpack/decoder.ts';
 import { findVolatileTail } from './hpack/volatile-tail.ts';
 import { KeptHeads } from './kept-heads.ts';
-import { type Allowed, isContentLength, isReserved } from './sort-fields.ts';
+import { type Allowed, isContentLength } from './sort-fields.ts';
 
 /** Prefixes kept per connection, and the largest that is kept. */
 const MAX_ENTRIES = 500;

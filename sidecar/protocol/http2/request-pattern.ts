@@ -1,7 +1,8 @@
 import { RequestHead, VOLATILE } from '../head.ts';
+import { isReserved } from '../reserved-fields.ts';
 import { isFieldValue, isPath } from './check-fields.ts';
 import { KeptHeads } from './kept-heads.ts';
-import { type Allowed, isContentLength, isReserved } from './sort-fields.ts';
+import { type Allowed, isContentLength } from './sort-fields.ts';
 
 /** Heads kept by path, and the longest path that is kept. */
 const MAX_PATHS = 256;

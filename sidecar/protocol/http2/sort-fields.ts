@@ -1,14 +1,11 @@
 import { VOLATILE } from '../head.ts';
+import { isReserved } from '../reserved-fields.ts';
 import { fieldProblem } from './check-fields.ts';
 import { UPGRADE_DECLINED } from './encode-head.ts';
 
 const CONTENT_LENGTH = /^[0-9]{1,15}$/;
 
 export const isContentLength = (value: string): boolean => CONTENT_LENGTH.test(value);
-
-/** Names that only the mesh itself may use. */
-export const isReserved = (name: string): boolean =>
-  name.startsWith('outrider-') || name.startsWith('x-outrider-') || name === 'x-forwarded-client-cert';
 
 /** Which of the reserved names are taken; the others are dropped. */
 export type Allowed = (name: string) => boolean;
