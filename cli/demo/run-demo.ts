@@ -54,7 +54,7 @@ export const runDemo = async ({ durationMs, screen, stop }: DemoOptions): Promis
     const { sent, failed } = await shoppers.finish();
     const seconds = (performance.now() - startedAtMs) / 1_000;
     const edges = edgesOf(await samplesOf(instances), true);
-    return { edges, sent, failed, firstAnswerSeconds: shoppers.firstAnswerMs / 1_000, seconds: round(seconds) };
+    return { edges, sent, failed, firstAnswerSeconds: round(shoppers.firstAnswerMs / 1_000), seconds: round(seconds) };
   } finally {
     await Promise.all(instances.map(instance => instance.stop(END_MS)));
     process.off('exit', killAll);

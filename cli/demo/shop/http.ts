@@ -1,5 +1,5 @@
 /** REST as any Node program does it: `node:http` to serve, `fetch` to call, which follows `HTTP_PROXY` by itself. */
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 
 export interface Reply {
   readonly status: number;
@@ -8,8 +8,7 @@ export interface Reply {
 
 /** Serves JSON on 127.0.0.1; an error becomes 500. */
 export const serveHttp = (port: number, handle: (method: string, path: string) => Promise<Reply> | Reply): void => {
-  const server = createServer(async (request, response) => {
-    request.resume();
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     let reply: Reply;
     try {
       reply = await handle(request.method ?? 'GET', request.url ?? '/');
@@ -17,6 +16,10 @@ export const serveHttp = (port: number, handle: (method: string, path: string) =
       reply = { status: 500, body: { error: String(error) } };
     }
     response.writeHead(reply.status, { 'content-type': 'application/json' }).end(JSON.stringify(reply.body));
+  };
+  const server = createServer((request, response) => {
+    request.resume();
+    void answer(request, response);
   });
   server.listen(port, '127.0.0.1');
   process.once('SIGTERM', () => server.close(() => process.exit(0)));
