@@ -28,8 +28,10 @@ const CONNECTION_WINDOW = 16 * 1_048_576;
 const REMEMBERED_RESETS = 256;
 /** A peer that leaves so much unread, DATA apart, is dead or hostile. */
 const MAX_UNREAD_BYTES = 8 * 1_048_576;
-/** WINDOW_UPDATEs below this count as useless unless DATA has called for them. */
-const TINY_INCREMENT = 256;
+/** WINDOW_UPDATEs below this count as useless unless DATA has called for them. So does DATA on a stream that we have reset. */
+const TINY_BYTES = 256;
+/** What a frame costs the peer that may have crossed our reset. */
+const STRAY_COST = 0.1;
 /** After our last frame, what the peer still sends is read and dropped for so long, so that our frames are not lost to a TCP reset. */
 const LINGER_MS = 1_000;
 
@@ -191,13 +193,14 @@ export abstract class Http2Connection implements FrameHandler {
       this.frames.windowUpdate(0, CONNECTION_WINDOW - this.receiveWindow);
       this.receiveWindow = CONNECTION_WINDOW;
     }
+    if (bytes < TINY_BYTES && this.resets.has(streamId)) this.idle(STRAY_COST);
   }
 
   dataBody(streamId: number, chunk: Buffer, flowBytes: number, end: boolean): void {
     if (chunk.length === 0 && !end) this.idle();
     if (this.closed) return;
     const stream = this.streams.get(streamId);
-    if (stream === undefined || stream.remoteEnded) return this.onStrayFrame(streamId, stream, flowBytes);
+    if (stream === undefined || stream.remoteEnded) return this.onStrayFrame(streamId, stream);
     const error = stream.receive(chunk, flowBytes, end);
     if (error !== undefined) this.failStream(stream, error, 'body');
   }
@@ -205,7 +208,7 @@ export abstract class Http2Connection implements FrameHandler {
   private onWindowUpdate(streamId: number, payload: Buffer, start: number, end: number): void {
     if (end - start !== 4) return this.fail(H2_ERROR.FRAME_SIZE_ERROR, 'window_update_size');
     const increment = readUint31(payload, start);
-    if (increment < TINY_INCREMENT && this.guard.reply()) return this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'flood');
+    if (increment < TINY_BYTES && this.guard.reply()) return this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'flood');
     if (streamId === 0) {
       if (increment === 0) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'window_update_zero');
       this.schedule.window += increment;
@@ -269,15 +272,18 @@ export abstract class Http2Connection implements FrameHandler {
   }
 
   /** DATA or HEADERS for a stream that is over: ignored when they may still have been under way, else an error (RFC 9113 §5.1). */
-  protected onStrayFrame(streamId: number, stream: Http2Stream | undefined, bytes: number): void {
+  private onStrayFrame(streamId: number, stream: Http2Stream | undefined): void {
     if (this.isIdle(streamId)) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'idle_stream');
-    if (this.wasReset(streamId)) {
-      if (bytes < TINY_INCREMENT) this.idle(0.1);
-      return;
-    }
+    if (this.wasReset(streamId)) return;
     if (stream !== undefined) return this.failStream(stream, H2_ERROR.STREAM_CLOSED, 'after_end');
     this.writeReset(streamId, H2_ERROR.STREAM_CLOSED);
     this.idle();
+  }
+
+  /** The same for HEADERS, which were decoded. */
+  protected onStrayHeaders(streamId: number, stream: Http2Stream | undefined): void {
+    if (this.wasReset(streamId)) this.idle(STRAY_COST);
+    else this.onStrayFrame(streamId, stream);
   }
 
   /** We reset this stream not long ago. */

@@ -87,7 +87,7 @@ export class Http2ClientConnection extends Http2Connection {
     if (stream?.headSeen === true) return this.onTrailers(stream, block, start, end, endStream);
     const problem = this.heads.read(block, start, end);
     if (problem?.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, problem.detail);
-    if (stream === undefined || stream.remoteEnded) return this.onStrayFrame(streamId, stream, end - start);
+    if (stream === undefined || stream.remoteEnded) return this.onStrayHeaders(streamId, stream);
     if (problem !== undefined) return this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, problem.detail);
     const problemHere = stream.receiveHead(this.heads.head as ResponseHead, this.heads.volatile, endStream);
     if (problemHere !== '') this.failStream(stream, H2_ERROR.PROTOCOL_ERROR, problemHere);

@@ -70,7 +70,7 @@ export class Http2ServerConnection extends Http2Connection {
     if (problem?.kind === 'compression') return this.fail(H2_ERROR.COMPRESSION_ERROR, problem.detail);
     if (streamId <= this.lastPeerStream) {
       // Trailers that crossed our reset.
-      if (this.wasReset(streamId)) return this.idle(0.1);
+      if (this.wasReset(streamId)) return this.onStrayHeaders(streamId, undefined);
       return this.fail(H2_ERROR.STREAM_CLOSED, 'stream_reused');
     }
     this.lastPeerStream = streamId;
