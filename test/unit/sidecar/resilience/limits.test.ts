@@ -1,7 +1,6 @@
 import t from 'tap';
 import { DEFAULT_POLICY } from '../../../../api/snapshot.ts';
 import { manualClock } from '../../../../common/clock.ts';
-import { BufferBudget } from '../../../../sidecar/buffer-budget.ts';
 import { CircuitBreaker, LIMITS } from '../../../../sidecar/resilience/circuit-breaker.ts';
 import { logRefusals } from '../../../../sidecar/resilience/log-refusals.ts';
 import { createWorld, NO_LEAKS, requestHead } from '../exchange.fixture.ts';
@@ -76,23 +75,5 @@ t.test('new work is refused while more is buffered than the sidecar may', t => {
   t.match(world.ended, ['503 OVERLOAD buffer_budget - -']);
   world.account.release(64 * 1_048_576 + 1);
   t.notOk(world.request().exchange.done);
-  t.end();
-});
-
-t.test('windows grow within half of the budget', t => {
-  const budget = new BufferBudget(1_000);
-  t.ok(budget.roomToGrow);
-  t.ok(budget.reserve(400));
-  t.notOk(budget.reserve(101), 'no more than half in all');
-  t.ok(budget.reserve(100));
-  budget.unreserve(500);
-  budget.hold(500);
-  t.notOk(budget.roomToGrow);
-  t.notOk(budget.reserve(1), 'nor while half is in use');
-  t.notOk(budget.exhausted);
-  budget.hold(501);
-  t.ok(budget.exhausted);
-  budget.release(1_001);
-  t.equal(budget.buffered, 0);
   t.end();
 });
