@@ -45,7 +45,7 @@ export class RequestPattern {
     for (let i = 0, at = 0; i < kinds.length; i++, at += 2) {
       if (list[at] !== known[at]) return undefined;
       const value = list[at + 1] as string;
-      switch (kinds[i]) {
+      switch (kinds[i] as number) {
         case SAME:
           if (value !== known[at + 1]) return undefined;
           break;

@@ -174,22 +174,14 @@ export class WireSocket extends Duplex {
 
 const describe = ({ type, flags, stream, payload, list }: Written): string => {
   const end = (type === 'DATA' || type === 'HEADERS') && (flags & END_STREAM) !== 0 ? ' end' : '';
-  switch (type) {
-    case 'HEADERS': {
-      const fields: string[] = [];
-      for (let i = 0; i < list.length; i += 2) fields.push(`${list[i]}=${list[i + 1]}`);
-      return `HEADERS ${stream} ${fields.join(' ')}${end}`;
-    }
-    case 'DATA':
-      return `DATA ${stream} ${payload.length}${end}`;
-    case 'RST_STREAM':
-    case 'WINDOW_UPDATE':
-      return `${type} ${stream} ${payload.readUInt32BE()}`;
-    case 'GOAWAY':
-      return `GOAWAY ${payload.readUInt32BE()} ${payload.readUInt32BE(4)}`;
-    case 'PING':
-      return `PING${(flags & ACK) !== 0 ? ' ack' : ''}`;
-    default:
-      return `${type} ${stream}`;
+  if (type === 'HEADERS') {
+    const fields: string[] = [];
+    for (let i = 0; i < list.length; i += 2) fields.push(`${list[i]}=${list[i + 1]}`);
+    return `HEADERS ${stream} ${fields.join(' ')}${end}`;
   }
+  if (type === 'DATA') return `DATA ${stream} ${payload.length}${end}`;
+  if (type === 'RST_STREAM' || type === 'WINDOW_UPDATE') return `${type} ${stream} ${payload.readUInt32BE()}`;
+  if (type === 'GOAWAY') return `GOAWAY ${payload.readUInt32BE()} ${payload.readUInt32BE(4)}`;
+  if (type === 'PING') return `PING${(flags & ACK) !== 0 ? ' ack' : ''}`;
+  return `${type} ${stream}`;
 };
