@@ -30,6 +30,9 @@ export interface AttemptResult {
   readonly reusedConnection: boolean;
 }
 
+/** The server closed the connection in order. One that had been idle it closed before it saw the request; a TCP reset is its answer to it. */
+const CLOSED_IN_ORDER = 'connection_ended';
+
 /**
  * Which resets of safe methods are repeated without a word of the route: all of them; or only those where an idle connection was closed while
  * the request was on its way, which says nothing about the app.
@@ -66,7 +69,8 @@ export const retryReason = (
 
 /** The app may have seen the request: safe methods once, others when the route asks for it. */
 const resetReason = (request: RequestHead, result: AttemptResult, attempt: number, rules: RetryRules): string => {
-  const byDefault = rules.retriesResets === 'always' || result.reusedConnection;
+  const metClosing = result.reusedConnection && result.error?.detail === CLOSED_IN_ORDER;
+  const byDefault = rules.retriesResets === 'always' || metClosing;
   if (byDefault && attempt === 1 && isSafe(request)) return 'reset';
   return rules.retry?.on.includes('reset') === true ? 'reset' : '';
 };

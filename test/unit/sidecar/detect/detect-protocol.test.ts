@@ -24,7 +24,7 @@ const start = () => {
   detectProtocol(
     socket as unknown as net.Socket,
     clock,
-    (detected, bytes) => said.push(`${detected} ${bytes}`),
+    (detected, bytes) => said.push(`${detected} ${bytes.toString()}`),
     () => said.push('closed'),
   );
   return { clock, socket, said };

@@ -23,8 +23,8 @@ interface Case {
   readonly attempt?: number;
 }
 const rules = ({ retry = null, retriesResets = 'always' }: Case) => ({ retry, retriesResets });
-const ofError = (code: ErrorCode, of: Case = {}): string => {
-  const result = { error: proxyError(code, 'x'), head: undefined, reusedConnection: of.reusedConnection ?? false };
+const ofError = (code: ErrorCode, of: Case = {}, detail = 'x'): string => {
+  const result = { error: proxyError(code, detail), head: undefined, reusedConnection: of.reusedConnection ?? false };
   return retryReason(of.request ?? GET, result, of.attempt ?? 1, rules(of));
 };
 const ofHead = (head: ReturnType<typeof responseHead>, of: Case = {}): string =>
@@ -60,8 +60,10 @@ t.test('a reset is repeated once, for GET, HEAD and OPTIONS', t => {
 t.test('beside the app a reset is repeated only where an idle connection was closed', t => {
   const retriesResets = 'reused-connections';
   t.equal(ofError('UPSTREAM_CLOSED', { retriesResets }), '');
-  t.equal(ofError('UPSTREAM_CLOSED', { retriesResets, reusedConnection: true }), 'reset');
-  t.equal(ofError('UPSTREAM_CLOSED', { retriesResets, reusedConnection: true, request: POST }), '');
+  const reused = { retriesResets, reusedConnection: true } as const;
+  t.equal(ofError('UPSTREAM_CLOSED', reused, 'connection_ended'), 'reset');
+  t.equal(ofError('UPSTREAM_CLOSED', reused, 'connection_lost'), '', 'a TCP reset is an answer of the app');
+  t.equal(ofError('UPSTREAM_CLOSED', { ...reused, request: POST }, 'connection_ended'), '');
   t.equal(ofError('CONNECT_FAILED', { retriesResets }), 'connect-failure');
   t.end();
 });
@@ -97,7 +99,7 @@ t.test('an answer of the app is repeated only where the route says so', t => {
     t.equal(
       ofHead(responseHead(status), { retry: view({ on, codes }), request: POST }),
       reason,
-      `${status} ${on} ${codes}`,
+      `${status} ${on.join()} ${codes.join()}`,
     );
   t.equal(ofHead(responseHead(503)), '', 'and never by default');
   t.end();

@@ -130,13 +130,13 @@ t.test('a request that met a closed idle connection goes out again at once, on a
   const { exchange } = world.request();
   t.notOk(exchange.wantsFresh);
   world.transport.connect(true);
-  exchange.responseReset(proxyError('UPSTREAM_CLOSED', 'connection_lost'));
+  exchange.responseReset(proxyError('UPSTREAM_CLOSED', 'connection_ended'));
   world.clock.advance(0);
   t.equal(exchange.attempt, 2);
   t.ok(exchange.wantsFresh);
   world.transport.connect(false);
-  exchange.responseReset(proxyError('UPSTREAM_CLOSED', 'connection_lost'));
-  t.match(world.ended, ['503 UPSTREAM_CLOSED connection_lost - -'], 'the app itself closed this one');
+  exchange.responseReset(proxyError('UPSTREAM_CLOSED', 'connection_ended'));
+  t.match(world.ended, ['503 UPSTREAM_CLOSED connection_ended - -'], 'the app itself closed this one');
   t.same(world.leaks(), NO_LEAKS);
   const post = world.request(requestHead('POST'));
   world.transport.connect(true);

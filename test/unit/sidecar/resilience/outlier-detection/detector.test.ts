@@ -133,7 +133,7 @@ t.test('five failures in a row eject an instance, and a good probe brings it bac
   exchange.responseHead(responseHead(200), NO_FIELDS, true);
   t.same(health(world), ['healthy', 'healthy', 'healthy']);
   t.same(
-    world.log.slice(1).map(({ message, fields }) => `${message} ${fields.cause}`),
+    world.log.slice(1).map(({ message, fields }) => `${message} ${String(fields.cause)}`),
     ['An endpoint is probed. its ejection has ended', 'An endpoint is back. the probe succeeded'],
   );
   second.responseHead(responseHead(200), NO_FIELDS, true);
