@@ -15,7 +15,8 @@ const ESTABLISHED = Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n');
  */
 export class ConnectTunnel implements Downstream {
   private readonly pipe: TcpPipe;
-  private readonly sink: RequestSink;
+  /** Undefined while the exchange is made, which may answer at once. */
+  private readonly sink: RequestSink | undefined;
 
   constructor(
     socket: Duplex,
@@ -26,9 +27,9 @@ export class ConnectTunnel implements Downstream {
     onClose: () => void,
   ) {
     this.pipe = new TcpPipe(socket, account, {
-      data: (chunk, end) => this.sink.requestData(chunk, end),
-      reset: error => this.sink.requestReset(proxyError('DOWNSTREAM_RESET', error.detail, error.cause)),
-      sent: bytes => this.sink.responseConsumed(bytes),
+      data: (chunk, end) => this.sink?.requestData(chunk, end),
+      reset: error => this.sink?.requestReset(proxyError('DOWNSTREAM_RESET', error.detail, error.cause)),
+      sent: bytes => this.sink?.responseConsumed(bytes),
       closed: onClose,
     });
     const head = new RequestHead('CONNECT', 'http', authority, '', NO_STABLE_FIELDS);
