@@ -118,6 +118,16 @@ t.test('an instance that gets slow gets less traffic within two seconds', async 
   lame.answer = good;
 });
 
+t.test('SIGTERM of an instance: no request of any kind fails', async t => {
+  const leaving = all[1] as Instance;
+  const outcomes = await traffic(1_500, () => leaving.sidecar.process.signal('SIGTERM'));
+  t.same(
+    outcomes.filter(each => each.status !== 200),
+    [],
+  );
+  t.same(await leaving.sidecar.process.exited, { code: 0, signal: null });
+});
+
 t.test('kill -9 of an instance: no GET fails, and a POST only where it was in flight, saying why', async t => {
   const victim = all[2] as Instance;
   const outcomes = await traffic(2_000, () => victim.sidecar.process.signal('SIGKILL'));

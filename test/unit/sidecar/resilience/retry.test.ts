@@ -5,6 +5,7 @@ import { seededRandom } from '../../../../common/random.ts';
 import { proxyError } from '../../../../sidecar/errors/proxy-error.ts';
 import { NO_FIELDS } from '../../../../sidecar/protocol/head.ts';
 import { backoffMs, retryAfterMs } from '../../../../sidecar/resilience/retry-pause.ts';
+import type { Attempt } from '../../../../sidecar/upstream/transport.ts';
 import { createWorld, NO_LEAKS, requestHead, responseHead } from '../exchange.fixture.ts';
 
 const NOT_SENT = proxyError('CONNECT_FAILED', 'connection_refused');
@@ -142,5 +143,30 @@ t.test('a request that met a closed idle connection goes out again at once, on a
   world.transport.connect(true);
   post.exchange.responseReset(RESET);
   t.ok(post.exchange.done, 'never a second POST');
+  t.end();
+});
+
+t.test('a retry storm can’t build: when all fails, the load is at most 1.2 times what is offered', t => {
+  const world = createWorld({ retry: on5xx, policy: { outlierDetection: null } });
+  const offered = 2_000;
+  const sent: Attempt[] = [];
+  world.transport.onSend = attempt => sent.push(attempt);
+  const failAll = (): void => {
+    for (const attempt of sent.splice(0)) attempt.responseHead(responseHead(503), NO_FIELDS, true);
+  };
+  for (let i = 0; i < offered; i++) {
+    world.request();
+    failAll();
+    world.clock.advance(10);
+    failAll();
+  }
+  for (let i = 0; i < 10; i++) {
+    world.clock.advance(1_000);
+    failAll();
+  }
+  const load = world.transport.sent.length;
+  t.ok(load <= 1.2 * offered, `${load} attempts for ${offered} requests`);
+  t.ok(load > 1.1 * offered, 'and the budget is used');
+  t.same(world.leaks(), NO_LEAKS);
   t.end();
 });
