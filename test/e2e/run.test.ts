@@ -1,4 +1,7 @@
 /** `outrider run` with plain programs, which know nothing of the mesh but the environment that it gives them. */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -175,6 +178,13 @@ t.test('it ends in order: inbound finishes, the app is told, the app may call ou
   t.match(await web.exited, { code: 9 }, "the app's own exit code");
   t.match(web.stdout, /GOT \/slow\nBYE 200\n/);
   t.match(other.stdout, /GOT \/bye/);
+
+  const outside = createServer((_request, response) => response.end('outside')).listen(0, '127.0.0.1');
+  t.teardown(() => outside.close());
+  await once(outside, 'listening');
+  const host = `127.0.0.1:${(outside.address() as AddressInfo).port}`;
+  const passed = await request(proxy, { headers: { host } });
+  t.equal(await passed.body.text(), 'outside', 'what is not in the mesh is reached as without it');
 
   const gone = await request(proxy, { headers: { host: 'web' } });
   await gone.body.dump();
