@@ -159,7 +159,7 @@ export class AppConnections {
         onProtocolError(error);
       },
       onClose: error => {
-        connections.remove(connection);
+        connections.removeWhenClosed(connection, socket);
         if (error?.code === 'DOWNSTREAM_PROTOCOL') onProtocolError(error);
       },
     });

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 
 /** What can be asked of an accepted connection. */
@@ -26,6 +27,15 @@ export class Connections {
   remove(connection: ServerConnection): void {
     this.open.delete(connection);
     if (this.open.size === 0) this.whenEmpty?.();
+  }
+
+  /**
+   * The connection is over for us; it is counted until its socket is closed too. A process that ends before its peer has read everything would
+   * take the last answers along, because the system resets what is closed with bytes unread.
+   */
+  removeWhenClosed(connection: ServerConnection, socket: Duplex): void {
+    if (socket.closed) this.remove(connection);
+    else socket.once('close', () => this.remove(connection));
   }
 
   /** Asks every connection to finish; resolves when all have ended, or have been ended after `timeoutMs`. */

@@ -58,7 +58,7 @@ export const acceptPeer = (
       onProtocolError(error);
     },
     onClose: error => {
-      connections.remove(connection);
+      connections.removeWhenClosed(connection, socket);
       if (error?.code === 'DOWNSTREAM_PROTOCOL') onProtocolError(error);
     },
   });
