@@ -169,12 +169,12 @@ type Fields = Readonly<Record<string, unknown>>;
 /** @throws MessageError */
 export const parseClientMessage = (line: string): ClientMessage => {
   const message = parseLine(line);
-  switch (message['type']) {
+  switch (message.type) {
     case 'hello':
       return parseHello(message);
     case 'subscribe':
     case 'unsubscribe':
-      return { type: message['type'], names: names(message, 'names') };
+      return { type: message.type, names: names(message, 'names') };
     case 'ack':
       return { type: 'ack', update: integer(message, 'update') };
     case 'nack':
@@ -191,14 +191,14 @@ export const parseClientMessage = (line: string): ClientMessage => {
     case 'bye':
       return { type: 'bye' };
     default:
-      throw new MessageError(`type must be that of a message, not ${JSON.stringify(message['type'])?.slice(0, 40)}`);
+      throw new MessageError(`type must be that of a message, not ${JSON.stringify(message.type)?.slice(0, 40)}`);
   }
 };
 
 /** Checks the frame; the snapshot that an update leads to is validated as a whole. @throws MessageError */
 export const parseServerMessage = (line: string): ServerMessage => {
   const message = parseLine(line);
-  switch (message['type']) {
+  switch (message.type) {
     case 'welcome':
       return {
         type: 'welcome',
@@ -211,9 +211,9 @@ export const parseServerMessage = (line: string): ServerMessage => {
     case 'heartbeat':
       return { type: 'heartbeat', wallMs: integer(message, 'wallMs') };
     case 'error':
-      return { type: 'error', reason: string(message, 'reason', 4_096), retry: message['retry'] !== false };
+      return { type: 'error', reason: string(message, 'reason', 4_096), retry: message.retry !== false };
     default:
-      throw new MessageError(`type must be that of a message, not ${JSON.stringify(message['type'])?.slice(0, 40)}`);
+      throw new MessageError(`type must be that of a message, not ${JSON.stringify(message.type)?.slice(0, 40)}`);
   }
 };
 
@@ -280,7 +280,7 @@ const parseReport = (message: Fields): Report => {
     throw new MessageError('health must be Healthy, Unhealthy or Draining');
   return {
     type: 'report',
-    ready: message['ready'] === true,
+    ready: message.ready === true,
     health,
     clockSkewMs: integer(message, 'clockSkewMs'),
     certificateExpiresAtMs: integer(message, 'certificateExpiresAtMs'),
@@ -297,8 +297,8 @@ const parseUpdate = (message: Fields): Update => {
     const versions = array(change, 'versions', 2);
     if (typeof versions[0] !== 'string' || typeof versions[1] !== 'string')
       throw new MessageError(`changed[${i}].versions must be two versions`);
-    if (change['config'] !== undefined) fields(change, 'config');
-    if (change['endpoints'] !== undefined) array(change, 'endpoints', Number.MAX_SAFE_INTEGER);
+    if (change.config !== undefined) fields(change, 'config');
+    if (change.endpoints !== undefined) array(change, 'endpoints', Number.MAX_SAFE_INTEGER);
   }
   const answers = fields(message, 'answers');
   for (const answer of Object.values(answers))
@@ -306,11 +306,11 @@ const parseUpdate = (message: Fields): Update => {
   return {
     type: 'update',
     update: integer(message, 'update'),
-    done: message['done'] === true,
+    done: message.done === true,
     configVersion: string(message, 'configVersion', 64),
     endpointVersion: string(message, 'endpointVersion', 64),
     trustDomain: string(message, 'trustDomain', 255),
-    outboundPolicy: message['outboundPolicy'] === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY',
+    outboundPolicy: message.outboundPolicy === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY',
     changed: changed as readonly ServiceChange[],
     removed: strings(message, 'removed', Number.MAX_SAFE_INTEGER, 600),
     answers: answers as Update['answers'],

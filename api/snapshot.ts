@@ -145,8 +145,20 @@ export interface ValueMatchView {
 }
 
 export type FilterView =
-  | { readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier'; readonly set: readonly NameValue[]; readonly add: readonly NameValue[]; readonly remove: readonly string[] }
-  | { readonly type: 'RequestRedirect'; readonly scheme?: string; readonly hostname?: string; readonly port?: number; readonly path?: PathModifier; readonly statusCode: number }
+  | {
+      readonly type: 'RequestHeaderModifier' | 'ResponseHeaderModifier';
+      readonly set: readonly NameValue[];
+      readonly add: readonly NameValue[];
+      readonly remove: readonly string[];
+    }
+  | {
+      readonly type: 'RequestRedirect';
+      readonly scheme?: string;
+      readonly hostname?: string;
+      readonly port?: number;
+      readonly path?: PathModifier;
+      readonly statusCode: number;
+    }
   | { readonly type: 'URLRewrite'; readonly hostname?: string; readonly path?: PathModifier };
 
 export interface NameValue {
@@ -173,6 +185,12 @@ export const DEFAULT_POLICY: PolicyView = {
   requestTimeoutMs: 0,
   idleTimeoutMs: 3_600_000,
   circuitBreaker: { maxConnections: 10_000, maxPendingRequests: 10_000, maxRequests: 10_000, maxRetries: 1_000 },
-  outlierDetection: { consecutiveFailures: 5, baseEjectionMs: 5_000, maxEjectionMs: 300_000, maxEjectionPercent: 50, panicThresholdPercent: 30 },
+  outlierDetection: {
+    consecutiveFailures: 5,
+    baseEjectionMs: 5_000,
+    maxEjectionMs: 300_000,
+    maxEjectionPercent: 50,
+    panicThresholdPercent: 30,
+  },
   retryBudget: { ratio: 0.2, minRetries: 3, windowMs: 10_000 },
 };

@@ -71,7 +71,6 @@ const isUniversal = (element: Asn1 | undefined, type: number): element is Asn1 =
   element?.tagClass === Class.UNIVERSAL && element.type === type;
 
 export const isBoolean = (element: Asn1 | undefined): element is Asn1 => isUniversal(element, Type.BOOLEAN);
-export const isInteger = (element: Asn1 | undefined): element is Asn1 => isUniversal(element, Type.INTEGER);
 export const isOctets = (element: Asn1 | undefined): element is Asn1 => isUniversal(element, Type.OCTETSTRING);
 export const isBits = (element: Asn1 | undefined): element is Asn1 => isUniversal(element, Type.BITSTRING);
 export const isSequence = (element: Asn1 | undefined): element is Asn1 => isUniversal(element, Type.SEQUENCE);

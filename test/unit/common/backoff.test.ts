@@ -5,14 +5,19 @@ import { seededRandom } from '../../../common/random.ts';
 
 t.test('pauses lie between 0 and a bound that doubles up to the longest', t => {
   fc.assert(
-    fc.property(fc.integer(), fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 60_000 }), (seed, baseMs, maxMs) => {
-      const backoff = new Backoff({ baseMs, maxMs }, seededRandom(seed));
-      for (let n = 0; n < 70; n++) {
-        const pause = backoff.next();
-        if (!(pause >= 0 && pause <= Math.min(maxMs, baseMs * 2 ** n))) return false;
-      }
-      return true;
-    }),
+    fc.property(
+      fc.integer(),
+      fc.integer({ min: 1, max: 1_000 }),
+      fc.integer({ min: 1, max: 60_000 }),
+      (seed, baseMs, maxMs) => {
+        const backoff = new Backoff({ baseMs, maxMs }, seededRandom(seed));
+        for (let n = 0; n < 70; n++) {
+          const pause = backoff.next();
+          if (!(pause >= 0 && pause <= Math.min(maxMs, baseMs * 2 ** n))) return false;
+        }
+        return true;
+      },
+    ),
   );
   t.end();
 });
