@@ -85,7 +85,12 @@ export const until = async (what: string, holds: () => boolean | Promise<boolean
 };
 
 /** The answer to a lookup, asking where it is not known. */
-export const resolve = (discovery: Discovery, target: string): Promise<string> => {
+export const resolve = async (discovery: Discovery, target: string): Promise<string> => {
   const answer = discovery.lookup(target);
-  return answer === 'unknown' ? new Promise(done => discovery.wait(target, done)) : Promise.resolve(answer);
+  if (answer !== 'unknown') return answer;
+  // The sidecar's own timers do not keep a process alive.
+  const alive = setInterval(() => {}, 1_000);
+  const result = await new Promise<string>(done => discovery.wait(target, done));
+  clearInterval(alive);
+  return result;
 };
