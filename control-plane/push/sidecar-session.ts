@@ -14,10 +14,9 @@ import {
   HEARTBEAT_MS,
   type Hello,
   MAX_SUBSCRIPTIONS,
-  MessageError,
-  parseClientMessage,
   type Report,
 } from '../../api/discovery.ts';
+import { MessageError, parseClientMessage } from '../../api/parse-discovery.ts';
 import type { SidecarRefusal, SidecarVersions } from '../../api/sidecar.ts';
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { Translator } from '../translate/translator.ts';

@@ -11,11 +11,10 @@ import {
   HEARTBEAT_MS,
   type Hello,
   type HelloPort,
-  MessageError,
-  parseServerMessage,
   type Report,
   type Update,
 } from '../../api/discovery.ts';
+import { MessageError, parseServerMessage } from '../../api/parse-discovery.ts';
 import type { SnapshotProblem } from '../../api/validate-snapshot.ts';
 import { Backoff } from '../../common/backoff.ts';
 import type { Clock, Timer } from '../../common/clock.ts';

@@ -1,5 +1,6 @@
 /** A sidecar as the control plane sees it: a stream that confirms what it gets, and counts. */
-import { HEARTBEAT_MS, parseServerMessage, type Update } from '../../api/discovery.ts';
+import { HEARTBEAT_MS, type Update } from '../../api/discovery.ts';
+import { parseServerMessage } from '../../api/parse-discovery.ts';
 import type { CertificateAuthority } from '../../certs/certificate-authority.ts';
 import { createKeyPair, formatPrivateKey } from '../../certs/certificate-authority.ts';
 import { issueCertificate } from '../../certs/issue-certificate.ts';
