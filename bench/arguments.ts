@@ -23,6 +23,7 @@ export interface BenchmarkArguments {
   readonly workload: string;
   readonly runs: number;
   readonly seconds: number;
+  /** Before the first run of a pair. */
   readonly warmUpSeconds: number;
   /** Empty: all. */
   readonly only: readonly string[];
@@ -35,6 +36,9 @@ export interface BenchmarkArguments {
   /** Where the report goes; undefined: nowhere. */
   readonly results: string | undefined;
 }
+
+/** V8 compiles for this long on two busy cores; a pair that is not warm costs up to twice as much. */
+const WARM_UP_SECONDS = 12;
 
 /** What `--quick` measures: each driver and each protocol once. */
 const QUICK = {
@@ -100,7 +104,7 @@ export const readArguments = (args: readonly string[], defaultResults: string): 
     workload,
     runs: Math.ceil(positive('runs', values.runs, values.quick ? QUICK.runs : 5)),
     seconds,
-    warmUpSeconds: Math.min(2, seconds),
+    warmUpSeconds: values.quick ? Math.min(2, seconds) : WARM_UP_SECONDS,
     only: values.only === undefined && values.quick ? QUICK.only : list(values.only),
     peers: values.peers === undefined && values.quick ? QUICK.peers : peerNames(values.peers),
     strict: values.strict,

@@ -15,7 +15,7 @@ import { encodeFields, writeVolatileField } from '../../sidecar/protocol/http2/h
 import { Http2ServerConnection } from '../../sidecar/protocol/http2/serve.ts';
 import { BlockPool } from '../../sidecar/protocol/outbox.ts';
 import type { Downstream, Upstream } from '../../sidecar/protocol/stream.ts';
-import { Account } from '../unit/sidecar/protocol/http2/recorders.ts';
+import { Account } from '../unit/sidecar/protocol/account.ts';
 import {
   ACK,
   block,

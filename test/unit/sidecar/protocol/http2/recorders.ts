@@ -14,34 +14,9 @@ import {
 import { Http2ClientConnection } from '../../../../../sidecar/protocol/http2/forward.ts';
 import { Http2ServerConnection } from '../../../../../sidecar/protocol/http2/serve.ts';
 import { BlockPool } from '../../../../../sidecar/protocol/outbox.ts';
-import type {
-  Downstream,
-  RequestSink,
-  ResponseSink,
-  Upstream,
-  WindowAccount,
-} from '../../../../../sidecar/protocol/stream.ts';
+import type { Downstream, RequestSink, ResponseSink, Upstream } from '../../../../../sidecar/protocol/stream.ts';
+import { Account } from '../account.ts';
 import { PREFACE, settings, WireSocket } from './wire.ts';
-
-/** Notes what is held and reserved. */
-export class Account implements WindowAccount {
-  held = 0;
-  reserved = 0;
-  roomToGrow = true;
-  hold(bytes: number): void {
-    this.held += bytes;
-  }
-  release(bytes: number): void {
-    this.held -= bytes;
-  }
-  reserve(bytes: number): boolean {
-    if (this.roomToGrow) this.reserved += bytes;
-    return this.roomToGrow;
-  }
-  unreserve(bytes: number): void {
-    this.reserved -= bytes;
-  }
-}
 
 /** What came in one direction of an exchange. */
 class Recorded {

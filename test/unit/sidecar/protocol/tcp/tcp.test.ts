@@ -6,7 +6,8 @@ import { proxyError } from '../../../../../sidecar/errors/proxy-error.ts';
 import { Fields, ResponseHead } from '../../../../../sidecar/protocol/head.ts';
 import { TcpClientConnection } from '../../../../../sidecar/protocol/tcp/forward.ts';
 import { TcpServerConnection, tcpRequestHead } from '../../../../../sidecar/protocol/tcp/serve.ts';
-import { Account, RecordedRequest, RecordedResponse } from '../http2/recorders.ts';
+import { Account } from '../account.ts';
+import { RecordedRequest, RecordedResponse } from '../http2/recorders.ts';
 
 const CONNECTED = new ResponseHead(200, new Fields([]));
 
