@@ -10,13 +10,14 @@
  *   report {readiness, health, clock} ────────▶
  *   heartbeat ◀───────────────────────────────▶ heartbeat
  *   bye ──────────────────────────────────────▶
+ *                                     ◀──────── gone {nobody is sent to it any more}
  *                                     ◀──────── error {reason}, and the stream ends
  *
  * Versions are made from the content, so a sidecar resumes at any control plane, also at one that was restarted. One update
  * is under way at a time; what changes meanwhile is in the next one, as the newest state. Members that are not known are
  * ignored: releases N and N−1 understand each other.
  */
-import type { AppProtocol, EndpointView, ServiceView, Snapshot } from './snapshot.ts';
+import type { AppProtocol, EndpointView, HealthCheckView, ServiceView, Snapshot } from './snapshot.ts';
 
 export const DISCOVERY_PROTOCOL = 1;
 /** Each side sends something at least this often … */
@@ -60,6 +61,8 @@ export interface Hello {
   readonly locality: string;
   /** `host:port` that peers dial. */
   readonly advertise: string;
+  /** Of the app behind it, from the first moment; absent from release 0.1.0, and meant as Healthy. */
+  readonly health?: Report['health'];
   /** What it runs on; '' and empty at the first start. */
   readonly have: {
     readonly configVersion: string;
@@ -93,6 +96,8 @@ export interface Report {
   readonly type: 'report';
   readonly ready: boolean;
   readonly health: 'Healthy' | 'Unhealthy' | 'Draining';
+  /** Why it is not healthy, as a sentence; '' or absent: it is, or there is nothing to say. */
+  readonly reason?: string;
   /** Its clock minus the server's. */
   readonly clockSkewMs: number;
   /** Milliseconds since 1970. */
@@ -111,6 +116,8 @@ export interface Heartbeat {
 /** The sidecar leaves: no new requests for it, at once. */
 export interface Bye {
   readonly type: 'bye';
+  /** It waits for `gone`. */
+  readonly confirm: boolean;
 }
 
 export type ClientMessage = Hello | Subscribe | Ack | Nack | Report | Heartbeat | Bye;
@@ -134,6 +141,8 @@ export interface Update {
   readonly endpointVersion: string;
   readonly trustDomain: string;
   readonly outboundPolicy: Snapshot['outboundPolicy'];
+  /** Of its own app: all of them, in every update. */
+  readonly healthChecks?: readonly HealthCheckView[];
   readonly changed: readonly ServiceChange[];
   /** `service.namespace` */
   readonly removed: readonly string[];
@@ -150,6 +159,11 @@ export interface ServiceChange {
   readonly endpoints?: readonly EndpointView[];
 }
 
+/** The answer to a `bye` that asks for it: the sidecars that knew of the leaving one have confirmed that they no longer do. */
+export interface Gone {
+  readonly type: 'gone';
+}
+
 /** The stream ends; `retry` false: with the same hello it would end again. */
 export interface Refusal {
   readonly type: 'error';
@@ -157,4 +171,4 @@ export interface Refusal {
   readonly retry: boolean;
 }
 
-export type ServerMessage = Welcome | Update | Heartbeat | Refusal;
+export type ServerMessage = Welcome | Update | Heartbeat | Gone | Refusal;

@@ -10,7 +10,7 @@ import {
   type ServiceVersions,
   type Update,
 } from './discovery.ts';
-import { APP_PROTOCOLS, type AppProtocol } from './snapshot.ts';
+import { APP_PROTOCOLS, type AppProtocol, type HealthCheckView } from './snapshot.ts';
 
 /** A line that is not a message. The text is a sentence for the other side. */
 export class MessageError extends Error {
@@ -42,7 +42,7 @@ export const parseClientMessage = (line: string): ClientMessage => {
     case 'heartbeat':
       return { type: 'heartbeat', wallMs: integer(message, 'wallMs') };
     case 'bye':
-      return { type: 'bye' };
+      return { type: 'bye', confirm: message.confirm === true };
     default:
       throw new MessageError(`type must be that of a message, not ${JSON.stringify(message.type)?.slice(0, 40)}`);
   }
@@ -63,6 +63,8 @@ export const parseServerMessage = (line: string): ServerMessage => {
       return parseUpdate(message);
     case 'heartbeat':
       return { type: 'heartbeat', wallMs: integer(message, 'wallMs') };
+    case 'gone':
+      return { type: 'gone' };
     case 'error':
       return { type: 'error', reason: string(message, 'reason', 4_096), retry: message.retry !== false };
     default:
@@ -86,6 +88,7 @@ const parseHello = (message: Fields): Hello => {
     labels: parseLabels(message),
     locality: string(message, 'locality', 128),
     advertise: matching(message, 'advertise', ADVERTISE, 'host:port'),
+    ...(message.health === undefined ? {} : { health: parseHealth(message) }),
     have: {
       configVersion: string(have, 'configVersion', 64),
       endpointVersion: string(have, 'endpointVersion', 64),
@@ -127,20 +130,29 @@ const parseLabels = (message: Fields): Readonly<Record<string, string>> => {
   return Object.fromEntries(labels) as Readonly<Record<string, string>>;
 };
 
-const parseReport = (message: Fields): Report => {
-  const { health } = message;
+const MAX_REASON = 1_024;
+
+const parseHealth = ({ health }: Fields): Report['health'] => {
   if (health !== 'Healthy' && health !== 'Unhealthy' && health !== 'Draining')
     throw new MessageError('health must be Healthy, Unhealthy or Draining');
+  return health;
+};
+
+const parseReport = (message: Fields): Report => {
   return {
     type: 'report',
     ready: message.ready === true,
-    health,
+    health: parseHealth(message),
+    ...(message.reason === undefined ? {} : { reason: string(message, 'reason', MAX_REASON) }),
     clockSkewMs: integer(message, 'clockSkewMs'),
     certificateExpiresAtMs: integer(message, 'certificateExpiresAtMs'),
     services: integer(message, 'services'),
     endpoints: integer(message, 'endpoints'),
   };
 };
+
+/** One for each port of an app. */
+const MAX_HEALTH_CHECKS = 100;
 
 const parseUpdate = (message: Fields): Update => {
   const changed = array(message, 'changed', Number.MAX_SAFE_INTEGER);
@@ -164,6 +176,9 @@ const parseUpdate = (message: Fields): Update => {
     endpointVersion: string(message, 'endpointVersion', 64),
     trustDomain: string(message, 'trustDomain', 255),
     outboundPolicy: message.outboundPolicy === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY',
+    ...(message.healthChecks === undefined
+      ? {}
+      : { healthChecks: array(message, 'healthChecks', MAX_HEALTH_CHECKS) as readonly HealthCheckView[] }),
     changed: changed as readonly ServiceChange[],
     removed: strings(message, 'removed', Number.MAX_SAFE_INTEGER, 600),
     answers: answers as Update['answers'],

@@ -97,7 +97,7 @@ const run = async (
     clock,
     random: Math.random,
   });
-  const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, log, companion });
+  const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, clock, log, companion });
   owners.defer(() => proxy.close());
   collectProxy(metrics, proxy, identities);
   metrics.onCollect('outrider_config_age_seconds', () => {

@@ -42,9 +42,15 @@ export class Publisher {
     this.#interests.set(session, keys);
   }
 
+  /** Sessions that will be told of what has changed. */
+  get woken(): ReadonlySet<SidecarSession> {
+    return this.#woken;
+  }
+
   /** Takes one event of the store. Gives what it touched. */
   apply(event: WorldEvent): Touched {
     const touched = this.#translator.apply(event);
+    for (const key of touched.keys ?? []) for (const session of this.#interested.get(key)) this.#wake(session);
     if (touched.mesh || touched.services === 'all') for (const session of this.#sessions) this.#wake(session);
     else {
       for (const key of touched.services) for (const session of this.#interested.get(key)) this.#wake(session);

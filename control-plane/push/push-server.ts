@@ -7,6 +7,7 @@ import { Registry } from '../registry/registry.ts';
 import type { ResourceEvent, ResourceStore, Watch } from '../store/resource-store.ts';
 import { RouteStatusWriter } from '../translate/route-status-writer.ts';
 import { Translator } from '../translate/translator.ts';
+import { Departures } from './departures.ts';
 import { Publisher } from './publisher.ts';
 import { type SessionOwner, type SidecarPeer, SidecarSession, type SidecarStream } from './sidecar-session.ts';
 
@@ -25,6 +26,7 @@ export class PushServer implements SessionOwner, AsyncDisposable {
   readonly #publisher: Publisher;
   readonly #registry: Registry;
   readonly #statuses: RouteStatusWriter;
+  readonly #departures: Departures;
   readonly #sessions = new Set<SidecarSession>();
   #watch: Watch | undefined;
 
@@ -42,6 +44,7 @@ export class PushServer implements SessionOwner, AsyncDisposable {
     this.#translator = new Translator(options.trustDomain.toLowerCase());
     this.#publisher = new Publisher(this.#translator);
     this.#registry = new Registry(store, clock, log);
+    this.#departures = new Departures(clock);
     this.#statuses = new RouteStatusWriter(store, this.#translator.world, clock, log);
   }
 
@@ -70,14 +73,22 @@ export class PushServer implements SessionOwner, AsyncDisposable {
     this.#registry.changed(session);
   }
 
-  left(session: SidecarSession): void {
-    this.#registry.left(session);
+  left(session: SidecarSession, confirm: boolean): void {
+    const workload = this.#registry.left(session);
+    if (!confirm) return;
+    if (workload === undefined) session.gone();
+    else this.#departures.begin(workload, session);
+  }
+
+  upToDate(session: SidecarSession): void {
+    this.#departures.upToDate(session);
   }
 
   closed(session: SidecarSession): void {
     this.#sessions.delete(session);
     this.#publisher.remove(session);
     this.#registry.disconnected(session);
+    this.#departures.upToDate(session);
   }
 
   /** Resolves when the status of every touched route is in the store. */
@@ -90,6 +101,7 @@ export class PushServer implements SessionOwner, AsyncDisposable {
     // First, so that the ends of the streams are not taken for lost sidecars.
     this.#registry.close();
     for (const session of this.#sessions) session.close();
+    this.#departures.close();
     await this.#statuses.settled();
   }
 
@@ -106,5 +118,8 @@ export class PushServer implements SessionOwner, AsyncDisposable {
 
   #apply(event: Pick<ResourceEvent, 'type' | 'object'>): void {
     this.#statuses.touch(this.#publisher.apply(event).routes);
+    const { kind, metadata } = event.object;
+    if (event.type === 'DELETED' && kind === 'Workload')
+      this.#departures.removed(`${metadata.namespace}/${metadata.name}`, this.#publisher.woken);
   }
 }

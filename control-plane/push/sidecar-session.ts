@@ -54,8 +54,10 @@ export interface SessionOwner {
   interested(session: SidecarSession, keys: ReadonlySet<string>): void;
   /** Something that is shown about this sidecar changed. */
   changed(session: SidecarSession): void;
-  /** It said goodbye. */
-  left(session: SidecarSession): void;
+  /** It said goodbye; `confirm`: and waits for `gone()`. */
+  left(session: SidecarSession, confirm: boolean): void;
+  /** It holds the newest state that concerns it, or has refused that. */
+  upToDate(session: SidecarSession): void;
   /** The stream is over; called once. */
   closed(session: SidecarSession): void;
 }
@@ -138,14 +140,20 @@ export class SidecarSession {
   /** Sends what differs from what the sidecar holds, unless an update is under way. */
   flush(): void {
     if (this.#closed || this.hello === undefined || this.#sending || this.#blocked) return;
-    const target = computeTarget(this.#translator, this.subscriptions, this.peer.namespace);
+    const { namespace } = this.peer;
+    const own = this.hello.ports.length > 0 ? { ...this.hello, namespace } : undefined;
+    const target = computeTarget(this.#translator, this.subscriptions, namespace, own);
     this.#owner.interested(this, target.interests);
     const delta = diff(target, this.#held);
     if (this.#updates > 0 && !differs(target, this.#held, delta)) {
       this.#recovered();
+      this.#owner.upToDate(this);
       return;
     }
-    if (this.refused?.config === target.configVersion && this.refused.endpoints === target.endpointVersion) return;
+    if (this.refused?.config === target.configVersion && this.refused.endpoints === target.endpointVersion) {
+      this.#owner.upToDate(this);
+      return;
+    }
     this.#updates++;
     this.#sending = {
       target,
@@ -155,6 +163,11 @@ export class SidecarSession {
     };
     this.#owner.changed(this);
     this.#pump(updateLines(this.#updates, target, delta));
+  }
+
+  /** Tells a sidecar that leaves that it may go. */
+  gone(): void {
+    if (!this.#closed && !this.#blocked) this.#stream.write(`${JSON.stringify({ type: 'gone' })}\n`);
   }
 
   /** Tells the sidecar why, and ends the stream. */
@@ -216,7 +229,7 @@ export class SidecarSession {
       case 'heartbeat':
         break;
       case 'bye':
-        this.#owner.left(this);
+        this.#owner.left(this, message.confirm);
         break;
     }
   }

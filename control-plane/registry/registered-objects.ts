@@ -28,7 +28,7 @@ export const registeredWorkload = ({ hello, peer, report }: SidecarSession, name
       ...(hello.locality === '' ? {} : { locality: hello.locality }),
       weight: 1,
     },
-    status: { health: report?.health ?? 'Healthy', sidecar: name },
+    status: { health: report?.health ?? hello.health ?? 'Healthy', sidecar: name },
   };
 };
 

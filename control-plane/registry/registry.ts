@@ -93,12 +93,13 @@ export class Registry {
     if (entry && !entry.goodbye) this.#publish(entry, session);
   }
 
-  /** It leaves: nobody sends to it any more. */
-  left(session: SidecarSession): void {
+  /** It leaves: nobody is sent to it any more. Gives the `namespace/name` of its workload, which goes; undefined when there is none. */
+  left(session: SidecarSession): string | undefined {
     const entry = this.#entryOf(session);
-    if (entry === undefined) return;
+    if (entry === undefined) return undefined;
     entry.goodbye = true;
     this.#remove(entry);
+    return entry.workload === undefined ? undefined : `${entry.namespace}/${entry.name}`;
   }
 
   /** Its connection is over. */

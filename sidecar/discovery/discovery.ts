@@ -42,8 +42,8 @@ export interface Discovery extends AsyncDisposable {
   reload(): void;
   /** Readiness or health may have changed: the control plane is told. */
   report(): void;
-  /** Says goodbye: callers send nothing new from then on. */
-  drain(): void;
+  /** Leaves the registry; resolves when callers know it and send nothing new, at the latest after `withinMs`. */
+  drain(withinMs: number): Promise<void>;
   status(): DiscoveryStatus;
 }
 
@@ -137,7 +137,7 @@ const fromFile = (store: SnapshotStore, { namespace, certificates }: DiscoveryOp
       certificates.load();
     },
     report: () => {},
-    drain: () => {},
+    drain: async () => {},
     status: () => ({
       ...NO_CONTROL_PLANE,
       ...versions(snapshots.value),
@@ -201,7 +201,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
     },
     reload: () => {},
     report: () => subscriber.report(),
-    drain: () => subscriber.bye(),
+    drain: withinMs => subscriber.bye(withinMs),
     status: () => {
       const { syncedMs, clockSkewMs = identity.clockSkewMs, lastError, ...connection } = subscriber.status;
       return {

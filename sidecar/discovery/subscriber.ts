@@ -84,6 +84,9 @@ export class Subscriber {
   #lastError = '';
   #refused: SnapshotProblem | undefined;
   #reported = '';
+  /** Said goodbye; called when nobody is sent to us any more. */
+  #gone: (() => void) | undefined;
+  #leaving = false;
 
   constructor(options: SubscriberOptions) {
     this.#options = options;
@@ -138,9 +141,23 @@ export class Subscriber {
     this.#stream.send(report);
   }
 
-  /** Says goodbye: no new requests come from then on. The stream stays, so that routes stay right for those under way. */
-  bye(): void {
-    this.#stream?.send({ type: 'bye' });
+  /**
+   * Says goodbye; resolves when the sidecars that knew of this one have confirmed that they send nothing more, or after `withinMs`. The stream stays,
+   * so that routes stay right for what is under way.
+   */
+  async bye(withinMs: number): Promise<void> {
+    this.#leaving = true;
+    const stream = this.#stream;
+    if (stream === undefined) return;
+    await new Promise<void>(resolve => {
+      const timer = this.#options.clock.setTimer(withinMs, resolve);
+      this.#gone = () => {
+        timer.cancel();
+        resolve();
+      };
+      stream.send({ type: 'bye', confirm: true });
+    });
+    this.#gone = undefined;
   }
 
   close(): void {
@@ -199,6 +216,7 @@ export class Subscriber {
       labels,
       locality,
       advertise: description.advertise(localAddress),
+      health: description.health().health,
       have: { configVersion, endpointVersion, services: this.#assembly.versions },
       subscriptions: subscriptions.names,
     };
@@ -219,6 +237,10 @@ export class Subscriber {
             'connected to the control plane',
           );
           this.#heard(message.wallMs);
+          if (this.#leaving) this.#stream?.send({ type: 'bye', confirm: false });
+          break;
+        case 'gone':
+          this.#gone?.();
           break;
         case 'heartbeat':
           this.#heard(message.wallMs);
@@ -284,6 +306,7 @@ export class Subscriber {
     this.#options.log.info({ controlPlane: this.#url, reason }, 'the stream to the control plane ended');
     this.#stream = undefined;
     this.#heartbeat?.cancel();
+    this.#gone?.();
     this.#failed(this.#lastError || reason);
   }
 

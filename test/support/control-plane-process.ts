@@ -1,4 +1,4 @@
-/** `outrider control-plane` as a process, on the same REST port at every start. */
+/** `outrider control-plane` as a process, on the same ports at every start. */
 import { fileURLToPath } from 'node:url';
 import { RunningProcess } from './processes.ts';
 import { waitFor } from './wait-for.ts';
@@ -10,6 +10,7 @@ export class ControlPlaneProcess implements AsyncDisposable {
   readonly dataDir: string;
   #process: RunningProcess | undefined;
   #restPort = 0;
+  #channelPort = 0;
 
   constructor(dataDir: string) {
     this.dataDir = dataDir;
@@ -19,16 +20,24 @@ export class ControlPlaneProcess implements AsyncDisposable {
     return `https://127.0.0.1:${this.#restPort}`;
   }
 
+  /** Where sidecars connect. */
+  get channelUrl(): string {
+    return `https://127.0.0.1:${this.#channelPort}`;
+  }
+
   /** Resolves when it says that it is ready. */
   async start(): Promise<void> {
     const flags = ['--data-dir', this.dataDir, '--rest', `127.0.0.1:${this.#restPort}`];
-    const rest = ['--channel', '127.0.0.1:0', '--metrics', '127.0.0.1:0'];
-    const child = new RunningProcess(process.execPath, [PROGRAM, 'control-plane', ...flags, ...rest]);
+    const others = ['--channel', `127.0.0.1:${this.#channelPort}`, '--metrics', '127.0.0.1:0'];
+    const child = new RunningProcess(process.execPath, [PROGRAM, 'control-plane', ...flags, ...others], {
+      env: { NODE_OPTIONS: undefined },
+    });
     this.#process = child;
     await waitFor('the control plane', () => {
-      const [, port] = /"rest_port":(\d+)/.exec(child.stdout) ?? [];
-      this.#restPort = Number(port ?? this.#restPort);
-      return port !== undefined;
+      const [, rest, channel] = /"rest_port":(\d+),"channel_port":(\d+)/.exec(child.stdout) ?? [];
+      this.#restPort = Number(rest ?? this.#restPort);
+      this.#channelPort = Number(channel ?? this.#channelPort);
+      return rest !== undefined;
     }).catch((error: Error) => {
       throw new Error(`${error.message}\n${child.output()}`);
     });

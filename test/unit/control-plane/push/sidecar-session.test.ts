@@ -41,6 +41,7 @@ const setUp = () => {
     interested: (_session, keys) => void events.push(`interested ${[...keys].sort().join()}`),
     changed: () => {},
     left: () => void events.push('left'),
+    upToDate: () => {},
     closed: () => void events.push('closed'),
   };
   const peer = { namespace: 'shop', serviceAccount: 'client', identity: 'x', address: 'y', certificateExpiresAtMs: 0 };

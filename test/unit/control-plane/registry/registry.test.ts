@@ -29,6 +29,7 @@ const setUp = async () => {
           interested: () => {},
           changed: changed => registry.changed(changed),
           left: left => registry.left(left),
+          upToDate: () => {},
           closed: closed => registry.disconnected(closed),
         },
         clock,
