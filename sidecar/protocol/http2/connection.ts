@@ -15,9 +15,11 @@ import {
   type H2Error,
   MAX_STREAM_ID,
   MAX_WINDOW,
+  PING,
   readUint31,
 } from './frames.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
+import { KeepAlive } from './keep-alive.ts';
 import { SendSchedule } from './send-schedule.ts';
 import { DEFAULT_TABLE_BYTES, OUR_SETTINGS, PeerSettings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
@@ -82,6 +84,7 @@ export abstract class Http2Connection implements FrameHandler {
   private readonly outbox: Outbox;
   private readonly reader: FrameReader;
   private readonly schedule: SendSchedule;
+  private readonly keepAlive: KeepAlive;
   private readonly onPeer: Http2Context['onPeer'];
   private readonly onClose: Http2Context['onClose'];
   private readonly resets = new Set<number>();
@@ -100,6 +103,7 @@ export abstract class Http2Connection implements FrameHandler {
     this.frames = new FrameWriter(this.outbox);
     this.schedule = new SendSchedule(this.outbox);
     this.reader = new FrameReader(this);
+    this.keepAlive = new KeepAlive(context.clock);
     socket.on('data', (chunk: Buffer) => this.push(chunk));
     socket.on('end', () => this.finish(undefined));
     socket.on('error', error => this.finish(this.closedError('connection_error', error.message)));
@@ -119,7 +123,7 @@ export abstract class Http2Connection implements FrameHandler {
   /** The error of streams that the connection's end takes along. */
   protected abstract closedError(detail?: string, cause?: string): ProxyError;
   protected onSettings(): void {}
-  protected onPingAck(): void {}
+  protected onPingAck(_id: number): void {}
 
   get peerInitialWindow(): number {
     return this.settings.initialWindow;
@@ -140,12 +144,17 @@ export abstract class Http2Connection implements FrameHandler {
     this.frames.raw(settings);
     this.frames.windowUpdate(0, CONNECTION_WINDOW - DEFAULT_WINDOW);
     if (hello.length > 0) this.frames.peer(hello);
+    if (this.link) {
+      const lost = (): void => this.finish(this.closedError('connection_lost'));
+      this.keepAlive.start(() => this.frames.ping(PING.KEEP_ALIVE), lost);
+    }
   }
 
   // ---- receiving -------------------------------------------------------------------------------------------------
 
   /** Takes bytes off the wire, however they were cut. */
   push(bytes: Buffer): void {
+    this.keepAlive.heard = true;
     this.reader.push(bytes);
     if (this.outbox.unwritten > MAX_UNREAD_BYTES) this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'unread_answers');
   }
@@ -267,7 +276,7 @@ export abstract class Http2Connection implements FrameHandler {
     if (streamId !== 0) return this.fail(H2_ERROR.PROTOCOL_ERROR, 'ping_on_stream');
     if (end - start !== 8) return this.fail(H2_ERROR.FRAME_SIZE_ERROR, 'ping_size');
     if (this.guard.reply()) return this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'flood');
-    if ((flags & FLAG.ACK) !== 0) this.onPingAck();
+    if ((flags & FLAG.ACK) !== 0) this.onPingAck(payload.readUInt32BE(start + 4));
     else this.frames.pingAck(payload, start);
   }
 
@@ -380,6 +389,7 @@ export abstract class Http2Connection implements FrameHandler {
   private finish(error: ProxyError | undefined): void {
     if (this.closed) return;
     this.closed = true;
+    this.keepAlive.stop();
     this.outbox.end();
     this.reader.clear();
     this.schedule.clear();

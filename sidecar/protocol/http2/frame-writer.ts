@@ -81,8 +81,9 @@ export class FrameWriter {
     this.header(0, FRAME.SETTINGS, FLAG.ACK, 0);
   }
 
-  ping(): void {
-    this.eight(FRAME.PING, 0, 0, 0);
+  /** `id` comes back with its acknowledgement. */
+  ping(id: number): void {
+    this.eight(FRAME.PING, 0, 0, id);
   }
 
   /** `payload`: the eight bytes that came, at `at`. */

@@ -23,6 +23,9 @@ export const FRAME = {
   PEER: 0xf0,
 } as const;
 
+/** What our PINGs carry, to tell their acknowledgements apart. */
+export const PING = { DRAIN: 0, KEEP_ALIVE: 1 } as const;
+
 export const FLAG = { END_STREAM: 1, ACK: 1, END_HEADERS: 4, PADDED: 8, PRIORITY: 32 } as const;
 
 export const SETTING = {

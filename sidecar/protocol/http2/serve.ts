@@ -6,7 +6,7 @@ import { RequestBuilder } from './build-request.ts';
 import { Http2Connection, type Http2Context } from './connection.ts';
 import { HeadReader, readTrailers } from './decode-head.ts';
 import { responseBlock, UPGRADE_DECLINED } from './encode-head.ts';
-import { H2_ERROR, type H2Error, MAX_STREAM_ID, PREFACE } from './frames.ts';
+import { H2_ERROR, type H2Error, MAX_STREAM_ID, PING, PREFACE } from './frames.ts';
 import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
 
@@ -52,11 +52,11 @@ export class Http2ServerConnection extends Http2Connection {
     if (this.closed || this.goawaySent) return;
     this.goawaySent = true;
     this.frames.goaway(MAX_STREAM_ID, H2_ERROR.NO_ERROR);
-    this.frames.ping();
+    this.frames.ping(PING.DRAIN);
   }
 
-  protected override onPingAck(): void {
-    if (!this.goawaySent || this.lastAccepted !== MAX_STREAM_ID) return;
+  protected override onPingAck(id: number): void {
+    if (id !== PING.DRAIN || !this.goawaySent || this.lastAccepted !== MAX_STREAM_ID) return;
     this.lastAccepted = this.lastPeerStream;
     this.writeGoaway(H2_ERROR.NO_ERROR);
     this.endSoon();

@@ -367,7 +367,7 @@ test('an error behind a drain never names a later stream than the GOAWAY before'
   const bench = await ServerBench.open(t);
   await bench.receive(headers(1, GET));
   bench.connection.drain();
-  await bench.receive(ping(ACK));
+  await bench.receive(ping(ACK, '\0\0\0\0\0\0\0\0'));
   await bench.receive(headers(7, GET), frame('PUSH_PROMISE', 0, 1));
   t.equal(bench.news().at(-1), 'GOAWAY 1 1');
 });
