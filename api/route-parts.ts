@@ -114,7 +114,7 @@ export const headerMatches = (): Schema =>
     { maxItems: 16, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'] },
   );
 
-const headerValues = (description: string): Schema =>
+export const headerValues = (description: string): Schema =>
   list(
     description,
     object('A header.', { name: required(headerName('Its name.')), value: required(headerValue('Its value.')) }),

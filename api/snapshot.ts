@@ -22,7 +22,42 @@ export interface Snapshot {
   /** What happens to a destination that the control plane has answered "not in the mesh". */
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   readonly services: readonly ServiceView[];
+  /** How this sidecar finds out whether its own app can serve. Absent: it takes the app's word for it. */
+  readonly healthChecks?: readonly HealthCheckView[];
 }
+
+/** All must pass, or the instance gets no traffic. */
+export interface HealthCheckView {
+  /** Port of the app. */
+  readonly port: number;
+  readonly probe: ProbeView;
+  /** Pause between two checks. */
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Successes in a row that make it pass. */
+  readonly healthyThreshold: number;
+  /** Failures in a row that make it fail. */
+  readonly unhealthyThreshold: number;
+}
+
+/** What is asked, and which answer is a good one. `authority` '': address and port of the app. */
+export type ProbeView =
+  | {
+      readonly kind: 'http';
+      readonly path: string;
+      readonly authority: string;
+      readonly headers: readonly NameValue[];
+      /** Ranges of statuses, ends included. */
+      readonly statuses: readonly (readonly [from: number, to: number])[];
+      /** HTTP/2 without TLS; else HTTP/1.1. */
+      readonly http2: boolean;
+    }
+  | {
+      readonly kind: 'grpc';
+      /** '' for the server as a whole. */
+      readonly service: string;
+    }
+  | { readonly kind: 'tcp' };
 
 /** One service, with its routes as this sidecar should apply them. */
 export interface ServiceView {
@@ -194,3 +229,9 @@ export const DEFAULT_POLICY: PolicyView = {
   },
   retryBudget: { ratio: 0.2, minRetries: 3, windowMs: 10_000 },
 };
+
+/** Of a declared health check; nothing is checked by default. */
+export const DEFAULT_HEALTH_CHECK: Pick<
+  HealthCheckView,
+  'intervalMs' | 'timeoutMs' | 'healthyThreshold' | 'unhealthyThreshold'
+> = { intervalMs: 1_000, timeoutMs: 1_000, healthyThreshold: 1, unhealthyThreshold: 3 };

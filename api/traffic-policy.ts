@@ -1,6 +1,7 @@
-/** `TrafficPolicy`: how callers treat a Service: load balancing, limits, time, retries, ejection. */
+/** `TrafficPolicy`: how a Service is treated: load balancing, limits, time, retries, ejection, health checks. */
 
 import { parseDuration } from '../common/duration.ts';
+import { checkHealthCheck, HEALTH_CHECK_SCHEMA, type HealthCheckSpec } from './health-check.ts';
 import type { ApiObject } from './object.ts';
 import type { Cause, ResourceKind } from './resource-kind.ts';
 import { choice, duration, flag, integer, list, object, required, subdomain, text } from './schema.ts';
@@ -50,6 +51,8 @@ export interface TrafficPolicySpec {
     readonly minRetries?: number;
     readonly window?: string;
   };
+  /** Of the app, by the sidecar beside it. */
+  readonly healthCheck?: HealthCheckSpec;
 }
 
 export interface TrafficPolicyRetry {
@@ -105,7 +108,7 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
   namespaced: true,
   writable: true,
   description:
-    'How callers treat a Service. Without `targetRefs` it holds for the namespace, in `outrider-system` for the mesh; field by field the narrower one wins.',
+    'How a Service is treated. Without `targetRefs` it holds for the namespace, in `outrider-system` for the mesh; field by field the narrower one wins.',
   schema: {
     spec: object(
       'Absent fields are as the next wider policy says, finally the defaults below.',
@@ -181,6 +184,7 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
           minRetries: count('And at least so many in it.', budget.minRetries),
           window: duration('How far back requests count, at least `1s`.', { 'x-outrider-default': '10s' }),
         }),
+        healthCheck: HEALTH_CHECK_SCHEMA,
       },
       { default: {} },
     ),
@@ -195,7 +199,7 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
     },
   ],
   check: ({ metadata, spec }) => {
-    const causes: Cause[] = [];
+    const causes: Cause[] = [...checkHealthCheck(spec.healthCheck, 'spec.healthCheck')];
     const connect = parseDuration(spec.timeouts?.connect ?? '5s');
     const window = parseDuration(spec.retryBudget?.window ?? '10s');
     const base = parseDuration(spec.outlierDetection?.baseEjection ?? '0s');

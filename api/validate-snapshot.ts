@@ -89,14 +89,14 @@ const shape =
   (members: Readonly<Record<string, Check>>, optional: Readonly<Record<string, Check>> = {}): Check =>
   (value, path) => {
     if (!isObject(value)) return expected(path, 'an object');
+    const at = (member: string): string => (path === '' ? member : `${path}.${member}`);
     for (const [member, check] of Object.entries(members)) {
-      const at = path === '' ? member : `${path}.${member}`;
-      if (!Object.hasOwn(value, member)) return { path: at, reason: 'is missing' };
-      const problem = check(value[member], at);
+      if (!Object.hasOwn(value, member)) return { path: at(member), reason: 'is missing' };
+      const problem = check(value[member], at(member));
       if (problem !== undefined) return problem;
     }
     for (const [member, check] of Object.entries(optional)) {
-      const problem = value[member] === undefined ? undefined : check(value[member], `${path}.${member}`);
+      const problem = value[member] === undefined ? undefined : check(value[member], at(member));
       if (problem !== undefined) return problem;
     }
     return undefined;
@@ -142,6 +142,17 @@ const both =
   (value, path) =>
     first(value, path) ?? second(value, path);
 
+/** A value whose shape one of its members tells. */
+const oneKind =
+  (member: string, kinds: Readonly<Record<string, Check>>): Check =>
+  (value, path) => {
+    const kind = isObject(value) ? value[member] : undefined;
+    const check = typeof kind === 'string' && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
+    return check === undefined
+      ? expected(`${path}.${member}`, `one of ${Object.keys(kinds).join(', ')}`)
+      : check(value, path);
+  };
+
 const valueMatch = both(shape({ name: fieldName }), pattern(oneOf(['Exact', 'RegularExpression'])));
 const MATCH_PARTS = {
   path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])),
@@ -169,15 +180,7 @@ const FILTERS: Readonly<Record<string, Check>> = {
   ),
   URLRewrite: shape({}, { hostname: name, path: pathModifier }),
 };
-const filter: Check = (value, path) => {
-  const check =
-    isObject(value) && typeof value.type === 'string' && Object.hasOwn(FILTERS, value.type)
-      ? FILTERS[value.type]
-      : undefined;
-  return check === undefined
-    ? expected(`${path}.type`, `one of ${Object.keys(FILTERS).join(', ')}`)
-    : check(value, path);
-};
+const filter = oneKind('type', FILTERS);
 const retry = shape({
   attempts: integer(0, 100, 'a whole number from 0 to 100'),
   codes: listOf(status, 64),
@@ -220,14 +223,43 @@ const service = shape({
     }),
   ),
 });
-const snapshot = shape({
-  format: oneOf([SNAPSHOT_FORMAT]),
-  configVersion: text,
-  endpointVersion: text,
-  trustDomain: text,
-  outboundPolicy: oneOf(['ALLOW_ANY', 'REGISTRY_ONLY']),
-  services: listOf(service),
+const PROBES: Readonly<Record<string, Check>> = {
+  http: shape({
+    path: when(value => typeof value === 'string' && /^\/[\x21-\x7e]*$/.test(value), 'a path'),
+    authority: when(value => typeof value === 'string' && /^[\x21-\x7e]*$/.test(value), 'a host, or empty'),
+    headers: nameValues,
+    statuses: listOf(
+      when(
+        value => Array.isArray(value) && value.length === 2 && value.every(Number.isInteger),
+        'the first and the last status of a range',
+      ),
+      64,
+    ),
+    http2: when(value => typeof value === 'boolean', 'true or false'),
+  }),
+  grpc: shape({ service: text }),
+  tcp: shape({}),
+};
+const threshold = integer(1, 2 ** 31 - 1, 'a whole number, 1 or more');
+const healthCheck = shape({
+  port,
+  probe: oneKind('kind', PROBES),
+  intervalMs: positiveMs,
+  timeoutMs: positiveMs,
+  healthyThreshold: threshold,
+  unhealthyThreshold: threshold,
 });
+const snapshot = shape(
+  {
+    format: oneOf([SNAPSHOT_FORMAT]),
+    configVersion: text,
+    endpointVersion: text,
+    trustDomain: text,
+    outboundPolicy: oneOf(['ALLOW_ANY', 'REGISTRY_ONLY']),
+    services: listOf(service),
+  },
+  { healthChecks: listOf(healthCheck, 100) },
+);
 
 /** Undefined: the value is a snapshot whose references resolve; else the first thing that is wrong. Nothing of a bad snapshot is used. */
 export const validateSnapshot = (value: unknown): SnapshotProblem | undefined =>

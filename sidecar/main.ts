@@ -1,7 +1,9 @@
+import type { Report } from '../api/discovery.ts';
 import { validateSnapshot } from '../api/validate-snapshot.ts';
 import { systemClock } from '../common/clock.ts';
 import { createLogger, type Logger, type LogLevel, openLogOutput } from '../common/logger.ts';
 import { adminRoutes } from './admin/admin-routes.ts';
+import { collectHealthChecks } from './admin/health-check-rows.ts';
 import { serveRoutes } from './admin/http-server.ts';
 import { metricsRoutes } from './admin/metrics-routes.ts';
 import { Readiness } from './admin/readiness.ts';
@@ -10,6 +12,7 @@ import type { Companion } from './companion.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
 import { type Discovery, startDiscovery } from './discovery/discovery.ts';
 import { StateFolder } from './discovery/state-folder.ts';
+import { HealthChecks } from './health/health-checks.ts';
 import { CertificateStore } from './identity/certificate-store.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { SidecarProxy } from './proxy.ts';
@@ -37,6 +40,8 @@ export const runSidecar = async (config: SidecarConfig, version: string, compani
 
 /** The condition of readiness that the app listens. */
 const APP = 'app';
+/** The condition that there is a configuration, which says how the app is checked. */
+const CONFIG = 'config';
 
 type RootLog = ReturnType<typeof createLogger>;
 
@@ -61,7 +66,7 @@ const run = async (
   metrics.onCollect('outrider_access_log_dropped_total', () => [{ labels: {}, value: accessLines.dropped }]);
   const readiness = new Readiness();
   let proxy: SidecarProxy | undefined;
-  const discovery = owners.use(
+  const discovery: Discovery = owners.use(
     startDiscovery({
       ...config,
       folder,
@@ -74,16 +79,25 @@ const run = async (
         labels: config.labels,
         locality: config.locality,
         advertise: localAddress => advertised(config, proxy, localAddress),
-        health: () => ({
-          ready: readiness.state().ready,
-          health: lifecycle.draining ? 'Draining' : readiness.isMet(APP) ? 'Healthy' : 'Unhealthy',
-        }),
+        health: () => ({ ready: readiness.state().ready, ...appHealth(readiness, checks, lifecycle) }),
       },
       upstreams: config.upstreams.map(upstream => upstream.service),
       inUse: service => proxy?.routing.clusters.inUse(service) ?? true,
       clock,
       random: Math.random,
       log: log.pino,
+    }),
+  );
+  // Before the configuration counts as there: what it declares must be met first.
+  const checks: HealthChecks = owners.use(
+    new HealthChecks({
+      snapshots: discovery.snapshots,
+      appAddress: config.appAddress,
+      readiness,
+      clock,
+      random: Math.random,
+      log,
+      onChange: () => discovery.report(),
     }),
   );
   proxy = new SidecarProxy({
@@ -100,6 +114,7 @@ const run = async (
   const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, clock, log, companion });
   owners.defer(() => proxy.close());
   collectProxy(metrics, proxy, identities);
+  collectHealthChecks(metrics, checks);
   metrics.onCollect('outrider_config_age_seconds', () => {
     const { configAgeMs } = discovery.status();
     return configAgeMs === undefined ? [] : [{ labels: {}, value: configAgeMs / 1_000 }];
@@ -109,7 +124,18 @@ const run = async (
   else if (config.appPorts.length > 0) readiness.require(APP, 'The app does not listen yet.');
 
   await proxy.listen();
-  const sources = sidecarSources({ config, version, proxy, metrics, discovery, identities, readiness, lifecycle, log });
+  const sources = sidecarSources({
+    config,
+    version,
+    proxy,
+    metrics,
+    discovery,
+    identities,
+    readiness,
+    checks,
+    lifecycle,
+    log,
+  });
   const admin = owners.use(await serveRoutes(config.admin, adminRoutes(sources), log));
   const metricsServer = owners.use(
     await serveRoutes(
@@ -141,11 +167,22 @@ const advertised = (config: SidecarConfig, proxy: SidecarProxy | undefined, loca
   return formatAddress({ host: host === '::' || host === '0.0.0.0' ? localAddress : host, port });
 };
 
+/** Whether callers should be sent to the app, and if not, why. */
+const appHealth = (
+  readiness: Readiness,
+  checks: HealthChecks,
+  lifecycle: Lifecycle,
+): { readonly health: Report['health']; readonly reason: string } => {
+  if (lifecycle.draining) return { health: 'Draining', reason: 'The sidecar is draining.' };
+  const reason = readiness.reasonOf(CONFIG) || readiness.reasonOf(APP) || checks.reason;
+  return { health: reason === '' ? 'Healthy' : 'Unhealthy', reason };
+};
+
 const followReadiness = (readiness: Readiness, discovery: Discovery, identities: CertificateStore): void => {
   const check = (): void => {
     const before = readiness.state().ready;
-    if (discovery.snapshots.value.configVersion === '') readiness.require('config', 'There is no configuration yet.');
-    else readiness.meet('config');
+    if (discovery.snapshots.value.configVersion === '') readiness.require(CONFIG, 'There is no configuration yet.');
+    else readiness.meet(CONFIG);
     if (identities.current === undefined) readiness.require('identity', 'There is no certificate yet.');
     else readiness.meet('identity');
     if (readiness.state().ready !== before) discovery.report();

@@ -1,15 +1,19 @@
 /** What one sidecar should hold, and how it differs from what it holds. Pure. */
 import type { ServiceVersions } from '../../api/discovery.ts';
-import type { Snapshot } from '../../api/snapshot.ts';
+import type { HealthCheckView, Snapshot } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
 import type { CompiledService } from '../translate/compile-service.ts';
+import { compileHealthChecks, type OwnWorkload } from '../translate/health-checks.ts';
 import { parseAddress, type Translator } from '../translate/translator.ts';
+import { healthChecksKey } from '../translate/world.ts';
 
 export interface Target {
   readonly configVersion: string;
   readonly endpointVersion: string;
   readonly trustDomain: string;
   readonly outboundPolicy: Snapshot['outboundPolicy'];
+  /** Of the sidecar's own app. */
+  readonly healthChecks: readonly HealthCheckView[];
   /** By `service.namespace`. */
   readonly services: ReadonlyMap<string, CompiledService>;
   /** By subscription. */
@@ -26,8 +30,16 @@ export interface Held {
   readonly answers: Map<string, string | null>;
 }
 
-/** The services that the subscriptions lead to, and all that their routes send to, so that every reference resolves. */
-export const computeTarget = (translator: Translator, subscriptions: Iterable<string>, callers: string): Target => {
+/**
+ * The services that the subscriptions lead to, and all that their routes send to, so that every reference resolves; and the checks of the app
+ * beside the sidecar (`own`; undefined: there is none).
+ */
+export const computeTarget = (
+  translator: Translator,
+  subscriptions: Iterable<string>,
+  callers: string,
+  own?: OwnWorkload,
+): Target => {
   const services = new Map<string, CompiledService>();
   const answers = new Map<string, string | null>();
   const interests = new Set<string>();
@@ -47,14 +59,18 @@ export const computeTarget = (translator: Translator, subscriptions: Iterable<st
     services.set(key, view);
     open.push(...view.backends);
   }
+  if (own) interests.add(healthChecksKey(own.namespace));
+  const healthChecks = own ? compileHealthChecks(translator.world, own) : [];
+  const checked = healthChecks.length > 0 ? `${JSON.stringify(healthChecks)};` : '';
   const { trustDomain, outboundPolicy } = translator;
   const keys = [...services.keys()].sort();
   const version = (half: 0 | 1): string => keys.map(key => `${key}=${services.get(key)?.versions[half]}`).join();
   return {
-    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${version(0)}`),
+    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${checked}${version(0)}`),
     endpointVersion: contentVersion(version(1)),
     trustDomain,
     outboundPolicy,
+    healthChecks,
     services,
     answers,
     interests,

@@ -1,4 +1,6 @@
 /** The Workload and the Sidecar object that a connected sidecar has. Pure. */
+import type { Report } from '../../api/discovery.ts';
+import type { Condition } from '../../api/object.ts';
 import type { Sidecar } from '../../api/sidecar.ts';
 import type { Workload } from '../../api/workload.ts';
 import type { SidecarSession } from '../push/sidecar-session.ts';
@@ -7,8 +9,13 @@ import type { SidecarSession } from '../push/sidecar-session.ts';
 export const sidecarName = ({ hello, peer }: SidecarSession): string =>
   `${hello?.service || peer.serviceAccount}-${hello?.instance ?? ''}`;
 
-/** Undefined for a sidecar that only calls. */
-export const registeredWorkload = ({ hello, peer, report }: SidecarSession, name: string): Workload | undefined => {
+/** Undefined for a sidecar that only calls. `before`: what its Workload was; `now`: RFC 3339. */
+export const registeredWorkload = (
+  { hello, peer, report }: SidecarSession,
+  name: string,
+  before: Workload | undefined,
+  now: string,
+): Workload | undefined => {
   if (hello === undefined || hello.service === '' || hello.ports.length === 0) return undefined;
   const colon = hello.advertise.lastIndexOf(':');
   return {
@@ -28,7 +35,30 @@ export const registeredWorkload = ({ hello, peer, report }: SidecarSession, name
       ...(hello.locality === '' ? {} : { locality: hello.locality }),
       weight: 1,
     },
-    status: { health: report?.health ?? hello.health ?? 'Healthy', sidecar: name },
+    status: {
+      health: report?.health ?? hello.health ?? 'Healthy',
+      sidecar: name,
+      ...conditionsOf(report, before, now),
+    },
+  };
+};
+
+/** Until it reports, what its last connection said stands. */
+const conditionsOf = (report: Report | undefined, before: Workload | undefined, now: string) => {
+  const conditions = report ? [healthyCondition(report, before, now)] : before?.status?.conditions;
+  return conditions ? { conditions } : {};
+};
+
+/** Whether the app can serve, and if not, why. */
+const healthyCondition = ({ health, reason = '' }: Report, before: Workload | undefined, now: string): Condition => {
+  const status = health === 'Healthy' ? 'True' : 'False';
+  const old = before?.status?.conditions?.find(({ type }) => type === 'Healthy');
+  return {
+    type: 'Healthy',
+    status,
+    reason: health === 'Healthy' ? 'CanServe' : health === 'Draining' ? 'Draining' : 'CannotServe',
+    message: reason || (health === 'Healthy' ? 'The app can serve.' : 'The sidecar does not say why.'),
+    lastTransitionTime: old?.status === status ? old.lastTransitionTime : now,
   };
 };
 

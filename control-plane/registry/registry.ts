@@ -78,7 +78,7 @@ export class Registry {
       session,
       goodbye: false,
       sidecar: undefined,
-      workload: undefined,
+      workload: old?.workload,
       gone: undefined,
     };
     this.#entries.set(id, entry);
@@ -140,7 +140,7 @@ export class Registry {
 
   /** An address has one sidecar: what was there and is disconnected was this one before its restart. */
   #dropPredecessors(entry: Entry, session: SidecarSession): void {
-    const present = registeredWorkload(session, entry.name)?.spec;
+    const present = this.#workloadOf(entry, session)?.spec;
     if (present === undefined) return;
     for (const other of this.#entries.values()) {
       const spec = other.workload?.spec;
@@ -155,10 +155,14 @@ export class Registry {
     return entry?.session === session ? entry : undefined;
   }
 
+  #workloadOf({ name, workload }: Entry, session: SidecarSession): Workload | undefined {
+    return registeredWorkload(session, name, workload, new Date(this.#clock.wallMs()).toISOString());
+  }
+
   #publish(entry: Entry, session: SidecarSession): void {
     entry.sidecar = sidecarObject(session, entry.name);
     this.#sidecars.keep(entry.sidecar);
-    entry.workload = registeredWorkload(session, entry.name);
+    entry.workload = this.#workloadOf(entry, session);
     if (entry.workload) this.#workloads.keep(entry.workload);
   }
 

@@ -36,7 +36,7 @@ export const compilePolicy = (world: World, namespace: string, service: string, 
 };
 
 /** From the widest to the narrowest; among equals the younger first, so that the older one has the last word. */
-const policiesFor = (
+export const policiesFor = (
   world: World,
   namespace: string,
   service: string,

@@ -19,6 +19,8 @@ export interface Touched {
   readonly services: ReadonlySet<string> | 'all';
   /** Hosts whose meaning as an original destination may have changed. */
   readonly hosts: ReadonlySet<string>;
+  /** What else sessions are interested in. */
+  readonly keys?: readonly string[];
   /** Routes whose status may have changed. */
   readonly routes: ReadonlySet<Route>;
   /** The mesh's own settings. */
@@ -57,6 +59,10 @@ export class World {
 
   service(key: string): Stored<Service> | undefined {
     return this.#services.get(key);
+  }
+
+  servicesIn(namespace: string): Iterable<Stored<Service>> {
+    return this.#servicesByNamespace.get(namespace);
   }
 
   /** Workloads that name the service themselves. */
@@ -134,7 +140,8 @@ export class World {
       for (const address of serviceAddresses(next)) this.#servicesByAddress.add(address, next);
     }
     const hosts = new Set([...(old ? serviceAddresses(old) : []), ...serviceAddresses(next)]);
-    return this.#touchServices(new Set([key]), hosts);
+    const touched = this.#touchServices(new Set([key]), hosts);
+    return hasHealthChecks(this, namespace) ? { ...touched, keys: [healthChecksKey(namespace)] } : touched;
   }
 
   #applyWorkload(next: Stored<Workload>, gone: boolean): Touched {
@@ -234,9 +241,20 @@ export class World {
     const services = new Set<string>();
     for (const refs of targets)
       if (Array.isArray(refs)) for (const { name } of refs) services.add(serviceKey(name, namespace));
-    return { ...NOTHING, services };
+    const checks = old?.spec.healthCheck ?? next.spec.healthCheck;
+    return { ...NOTHING, services, ...(checks ? { keys: [healthChecksKey(namespace)] } : {}) };
   }
 }
+
+/** What sidecars of this namespace are interested in for the checks of their own apps. */
+export const healthChecksKey = (namespace: string): string => `#health-checks.${namespace}`;
+
+/** Most namespaces have none: then nothing else has to be looked at. */
+export const hasHealthChecks = (world: World, namespace: string): boolean => {
+  for (const { spec } of world.policiesIn(namespace)) if (spec.healthCheck) return true;
+  for (const { spec } of world.policiesIn(SYSTEM_NAMESPACE)) if (spec.healthCheck) return true;
+  return false;
+};
 
 /** A Service without a selector has the workloads that name it. */
 export const hasSelector = (service: Stored<Service>): boolean => Object.keys(service.spec.selector ?? {}).length > 0;

@@ -22,9 +22,9 @@ export class Readiness {
     this.missing.delete(condition);
   }
 
-  /** Whether nobody requires `condition`, or it holds. */
-  isMet(condition: string): boolean {
-    return !this.missing.has(condition);
+  /** What is missing for `condition`; '' when it holds, or nobody requires it. */
+  reasonOf(condition: string): string {
+    return this.missing.get(condition) ?? '';
   }
 
   state(): ReadinessState {

@@ -1,11 +1,13 @@
 import type { RootLogger } from '../../common/logger.ts';
 import { formatAddress, type SidecarConfig } from '../config.ts';
 import type { Discovery } from '../discovery/discovery.ts';
+import type { HealthChecks } from '../health/health-checks.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { SidecarProxy } from '../proxy.ts';
 import { LIMITS } from '../resilience/circuit-breaker.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { healthCheckRows } from './health-check-rows.ts';
 import type { Readiness } from './readiness.ts';
 import type { AdminSources, Row } from './sources.ts';
 
@@ -17,6 +19,7 @@ export interface SidecarSourcesOptions {
   readonly discovery: Discovery;
   readonly identities: IdentityView;
   readonly readiness: Readiness;
+  readonly checks: HealthChecks;
   readonly lifecycle: Lifecycle;
   readonly log: RootLogger;
 }
@@ -39,7 +42,7 @@ export const sidecarSources = (o: SidecarSourcesOptions): AdminSources => ({
     workers: 1,
   }),
   configDump: () => ({ config: o.config, snapshot: o.discovery.snapshots.value }),
-  clusters: () => clusterRows(o.proxy),
+  clusters: () => [...clusterRows(o.proxy), ...healthCheckRows(o.checks, o.config.appAddress)],
   certs: () => {
     const identity = o.identities.current;
     if (identity === undefined) return [];
@@ -77,6 +80,7 @@ const clusterRows = (proxy: SidecarProxy): Row[] => {
         latency_ms: Math.round(endpoint.latency.currentMs(performance.now()) * 1_000) / 1_000,
         connections: proxy.endpoints.connections(endpoint),
         at_limit: LIMITS.filter(limit => cluster.breaker.isOpen(limit)).join(','),
+        check: '',
       });
     }
   }

@@ -52,7 +52,7 @@ export class SnapshotAssembly {
       }
       for (const key of removed) services.delete(key);
     }
-    const { configVersion, endpointVersion, trustDomain, outboundPolicy } = part;
+    const { configVersion, endpointVersion, trustDomain, outboundPolicy, healthChecks = [] } = part;
     return {
       services,
       snapshot: {
@@ -62,6 +62,7 @@ export class SnapshotAssembly {
         trustDomain,
         outboundPolicy,
         services: [...services.values()].map(({ view }) => view),
+        ...(healthChecks.length > 0 ? { healthChecks } : {}),
       },
     };
   }

@@ -50,7 +50,7 @@ export interface SidecarDescription {
   /** `host:port` that peers dial, given our address on the connection to the control plane. */
   advertise(localAddress: string): string;
   /** Whether the sidecar is ready, and the app behind it healthy. */
-  health(): Pick<Report, 'ready' | 'health'>;
+  health(): Pick<Report, 'ready' | 'health' | 'reason'>;
 }
 
 export interface SubscriberOptions {

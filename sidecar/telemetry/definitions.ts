@@ -64,6 +64,12 @@ export const COLLECTED_METRICS = {
     'endpoint',
     'state',
   ]),
+  outrider_health_check_state: gauge('1, with the state that a health check of the app beside is in.', [
+    'port',
+    'check',
+    'state',
+  ]),
+  outrider_health_checks_total: counter('Health checks of the app beside.', ['port', 'check', 'result']),
   outrider_certificate_expiry_timestamp_seconds: gauge('When a certificate in use expires, in seconds since 1970.', [
     'certificate',
   ]),

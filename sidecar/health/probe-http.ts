@@ -1,0 +1,41 @@
+import type { Dispatcher } from 'undici';
+import type { ProbeView } from '../../api/snapshot.ts';
+import { type Address, formatAddress } from '../config.ts';
+import type { Probe } from './probe.ts';
+import { probeFailure } from './probe-failure.ts';
+
+/** As servers see it in their logs. */
+export const USER_AGENT = 'outrider-health-check';
+
+/**
+ * Healthy is who answers a GET with a status that is expected; redirects are not followed. Each check has a connection of its own, so that it sees
+ * whether the app still accepts, and never meets one that the app is closing. Kubernetes: httpGet; Envoy: http_health_check.
+ */
+export const probeHttp = (view: Extract<ProbeView, { kind: 'http' }>, address: Address): Probe => {
+  const origin = `http://${formatAddress(address)}`;
+  const headers: Record<string, string> = { 'user-agent': USER_AGENT };
+  if (view.authority !== '') headers.host = view.authority;
+  for (const { name, value } of view.headers) headers[name.toLowerCase()] = value;
+  return async signal => {
+    let client: Dispatcher | undefined;
+    try {
+      // Loaded when it is needed: most sidecars check nothing.
+      const { Client, H2CClient } = await import('undici');
+      client = view.http2 ? new H2CClient(origin) : new Client(origin);
+      const { statusCode, body } = await client.request({
+        method: 'GET',
+        path: view.path,
+        headers,
+        reset: true,
+        signal,
+      });
+      await body.dump({ limit: 65_536, signal });
+      const ok = view.statuses.some(([from, to]) => statusCode >= from && statusCode <= to);
+      return { ok, cause: `status ${statusCode}` };
+    } catch (error) {
+      return probeFailure(error);
+    } finally {
+      client?.destroy().catch(() => {});
+    }
+  };
+};
