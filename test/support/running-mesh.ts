@@ -15,11 +15,11 @@ const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 
 /**
  * An app that is told how to behave on its own port, round the mesh: `PUT /behave?status=503&delay=100`, and `GET /served` says how many requests
- * came since it was last asked. `LISTEN_AFTER` milliseconds pass before it listens.
+ * came since it was last asked. `/healthz` answers what `PUT /health?status=503` or `HEALTH` says. `LISTEN_AFTER` milliseconds pass before it listens.
  */
 const APP = `
 const http = require('node:http');
-let status = 200, delay = 0, served = 0;
+let status = 200, delay = 0, served = 0, health = Number(process.env.HEALTH ?? 200);
 console.log('PID ' + process.pid);
 const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   const url = new URL(request.url, 'http://app');
@@ -28,6 +28,11 @@ const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, respons
     delay = Number(url.searchParams.get('delay') ?? 0);
     return response.end();
   }
+  if (url.pathname === '/health') {
+    health = Number(url.searchParams.get('status'));
+    return response.end();
+  }
+  if (url.pathname === '/healthz') return response.writeHead(health).end();
   if (url.pathname === '/served') {
     response.end(String(served));
     served = 0;
@@ -99,6 +104,11 @@ export class Unit {
 
   async behave(status: number, delayMs = 0): Promise<void> {
     await this.tell('PUT', `/behave?status=${status}&delay=${delayMs}`);
+  }
+
+  /** What the app answers to health checks from now on. */
+  async health(status: number): Promise<void> {
+    await this.tell('PUT', `/health?status=${status}`);
   }
 
   /** Requests that reached the app since this was last asked. */
