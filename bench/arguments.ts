@@ -9,6 +9,7 @@ export const USAGE = `usage: npm run bench -- [options]
   --seconds N         length of each run (5)
   --only NAME,…       these workloads only
   --peers NAME,…      ours and these peers only: haproxy, nginx, envoy, "usual way"
+  --before DIR        also the sidecars of another work tree, to measure a change against
   --quick             one short round of the most telling workloads, under a minute
   --strict            exit code 1 when a target does not hold
   --output json       the raw samples too, on standard output
@@ -29,6 +30,8 @@ export interface BenchmarkArguments {
   readonly only: readonly string[];
   /** Empty: all. */
   readonly peers: readonly PeerName[];
+  /** A work tree to compare with. */
+  readonly before: string | undefined;
   readonly strict: boolean;
   readonly json: boolean;
   /** Where profiles are kept; undefined: nowhere. */
@@ -83,6 +86,7 @@ export const readArguments = (args: readonly string[], defaultResults: string): 
       seconds: { type: 'string' },
       only: { type: 'string' },
       peers: { type: 'string' },
+      before: { type: 'string' },
       results: { type: 'string' },
       output: { type: 'string' },
       keep: { type: 'string' },
@@ -107,6 +111,7 @@ export const readArguments = (args: readonly string[], defaultResults: string): 
     warmUpSeconds: values.quick ? Math.min(2, seconds) : WARM_UP_SECONDS,
     only: values.only === undefined && values.quick ? QUICK.only : list(values.only),
     peers: values.peers === undefined && values.quick ? QUICK.peers : peerNames(values.peers),
+    before: values.before,
     strict: values.strict,
     json: values.output === 'json',
     keep: values.keep,

@@ -31,7 +31,9 @@ export class Contest implements AsyncDisposable {
   constructor(options: ContestOptions) {
     this.#options = options;
     const { peers, workload } = options;
-    this.#entrants = new Set(peers.filter(peer => workload.peers.includes(peer.name)));
+    this.#entrants = new Set(
+      peers.filter(peer => workload.peers.includes(peer.name === 'before' ? 'ours' : peer.name)),
+    );
   }
 
   /** Each peer once, in turn. */

@@ -5,6 +5,7 @@ import { type BenchmarkArguments, readArguments, USAGE } from './arguments.ts';
 import { Benchmark } from './benchmark.ts';
 import { Children } from './chain/children.ts';
 import { PEERS } from './peers/all.ts';
+import { before } from './peers/ours.ts';
 import type { Peer } from './peers/peer.ts';
 import { profile } from './profile.ts';
 import { watchMachine } from './report/machine.ts';
@@ -27,8 +28,10 @@ const chooseWorkloads = (names: readonly string[]): readonly Workload[] => {
 };
 
 /** Ours are always among them: a ratio needs both. */
-const choosePeers = (names: BenchmarkArguments['peers']): readonly Peer[] =>
-  names.length === 0 ? PEERS : PEERS.filter(peer => peer.name.startsWith('ours') || names.includes(peer.name));
+const choosePeers = ({ peers, before: workTree }: BenchmarkArguments): readonly Peer[] => [
+  ...PEERS.filter(peer => peers.length === 0 || peer.name.startsWith('ours') || peers.includes(peer.name)),
+  ...(workTree === undefined ? [] : [before(workTree)]),
+];
 
 const json = (report: Report): string =>
   JSON.stringify(report, (_key, value: unknown) => (value instanceof Map ? Object.fromEntries(value) : value), 2);
@@ -39,7 +42,7 @@ const run = async (
   workloads: readonly Workload[],
   options: BenchmarkArguments,
 ): Promise<number> => {
-  const peers = choosePeers(options.peers);
+  const peers = choosePeers(options);
   const results: WorkloadResult[] = [];
   const machine = watchMachine(peers);
   for (const workload of workloads) results.push(await benchmark.measure(workload, { ...options, peers, progress }));

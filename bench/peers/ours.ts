@@ -43,7 +43,7 @@ export interface OutriderOptions {
 /** Our sidecars as a peer. */
 export const outrider = (options: OutriderOptions): Peer => ({
   name: options.name,
-  version: () => `this work tree, Node ${process.version}`,
+  version: () => `${options.name === 'before' ? 'another' : 'this'} work tree, Node ${process.version}`,
   unavailable: () => options.unavailable?.(),
   async start({ appPort, certificates, children, directory, protocol }) {
     const [port, inbound, metricsA, metricsB] = (await freePorts(4)) as [number, number, number, number];
@@ -100,6 +100,9 @@ export const oursWithTwoWorkers = outrider({
   environment: { OUTRIDER_WORKERS: '2' },
   unavailable: workersUnavailable,
 });
+
+/** Our sidecars from another work tree with its own dependencies: what a change is measured against. */
+export const before = (workTree: string): Peer => outrider({ name: 'before', program: join(workTree, 'cli/main.ts') });
 
 export const oursBuilt = outrider({
   name: 'ours (built)',

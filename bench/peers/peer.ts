@@ -5,7 +5,15 @@ import type { Children } from '../chain/children.ts';
 /** What the app and its caller speak. */
 export type AppProtocol = 'http1' | 'http2' | 'grpc' | 'thrift';
 
-export type PeerName = 'ours' | 'ours (built)' | 'ours with 2 workers' | 'haproxy' | 'nginx' | 'envoy' | 'usual way';
+export type PeerName =
+  | 'ours'
+  | 'ours (built)'
+  | 'ours with 2 workers'
+  | 'before'
+  | 'haproxy'
+  | 'nginx'
+  | 'envoy'
+  | 'usual way';
 
 /** What a pair is built from. */
 export interface Chain {

@@ -1,6 +1,7 @@
 /** The client's end of mTLS: dials one instance, and hands it over only when it is who it should be. */
 import { connect, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
+import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { IdentityView } from './certificate-store.ts';
 import type { Identity } from './identity.ts';
@@ -109,6 +110,7 @@ export const dialMtls = (options: DialOptions, callback: DialCallback): Dial => 
     isDone = true;
     timer.cancel();
     socket.off('error', onError);
+    readIntoScratch(socket);
     callback(undefined, socket, peer);
   });
   socket.on('error', onError);

@@ -7,6 +7,7 @@
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
+import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import type { IdentityView } from './certificate-store.ts';
 import type { Identity } from './identity.ts';
 import { type PeerIdentity, readPeerIdentity } from './peer-identity.ts';
@@ -76,6 +77,7 @@ export const createMtlsTerminator = (options: MtlsTerminatorOptions): MtlsTermin
     const peer = readPeerIdentity(socket, bundle, clock.wallMs());
     if ('reason' in peer) return refuse(socket, peer.reason);
     socket.setNoDelay(true);
+    readIntoScratch(socket);
     onConnection(socket, peer, alpnProtocol);
   });
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {

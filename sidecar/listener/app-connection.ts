@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
+import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import { detectProtocol } from '../detect/detect-protocol.ts';
 import { ConnectTunnel } from '../egress/connect-tunnel.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
@@ -57,6 +58,11 @@ export class AppConnections {
 
   /** Takes an accepted connection of a listener. */
   accept(socket: net.Socket, state: AppListenerState): void {
+    readIntoScratch(socket);
+    this.serve(socket, state);
+  }
+
+  private serve(socket: net.Socket, state: AppListenerState): void {
     const { target } = state.origin;
     if (target === undefined) return this.serveHttp(socket, state);
     this.whenFound(socket, target, () => {
@@ -129,7 +135,7 @@ export class AppConnections {
       if (leftover.length > 0) socket.unshift(leftover);
       if (!this.options.isKnown(authority)) return this.leaveMesh(socket, authority);
       socket.write('HTTP/1.1 200 Connection established\r\n\r\n');
-      this.accept(socket, appListenerState(authority));
+      this.serve(socket, appListenerState(authority));
     });
   }
 

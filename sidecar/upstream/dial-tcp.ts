@@ -1,6 +1,7 @@
 import dns from 'node:dns';
 import net from 'node:net';
 import type { Clock } from '../../common/clock.ts';
+import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import { proxyError } from '../errors/proxy-error.ts';
 import type { Dial } from './transport.ts';
 
@@ -24,6 +25,7 @@ export const dialTcp =
     };
     const onConnect = (): void => {
       finish();
+      readIntoScratch(socket);
       done(undefined, socket);
     };
     const fail = (detail: string, cause: string): void => {
