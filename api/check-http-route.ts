@@ -4,6 +4,7 @@ import { parseDuration } from '../common/duration.ts';
 import { checkBackendRef, checkExpression, checkFilterMember, checkFilterTypes, checkMatches } from './check-route.ts';
 import type { HttpPathModifier, HttpRouteFilter, HttpRouteMatch, HttpRouteRule } from './http-route.ts';
 import type { Cause } from './resource-kind.ts';
+import { checkHeaderNames } from './untouchable-headers.ts';
 
 /** The member of a filter that belongs to its type. */
 export const HTTP_FILTER_MEMBERS = {
@@ -74,6 +75,10 @@ const checkFilters = (list: readonly HttpRouteFilter[], rule: HttpRouteRule, fie
     const at = `${field}[${i}]`;
     const causes = checkFilterMember(filter, HTTP_FILTER_MEMBERS, at);
     if (causes.length > 0) return causes;
+    if (filter.type === 'RequestHeaderModifier')
+      return checkHeaderNames(filter.requestHeaderModifier, filter.type, `${at}.requestHeaderModifier`);
+    if (filter.type === 'ResponseHeaderModifier')
+      return checkHeaderNames(filter.responseHeaderModifier, filter.type, `${at}.responseHeaderModifier`);
     if (filter.type === 'URLRewrite') return checkPathModifier(filter.urlRewrite.path, rule, `${at}.urlRewrite.path`);
     if (filter.type === 'RequestRedirect')
       return checkPathModifier(filter.requestRedirect.path, rule, `${at}.requestRedirect.path`);

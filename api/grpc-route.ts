@@ -26,6 +26,7 @@ import {
   type RouteStatus,
 } from './route-parts.ts';
 import { choice, ignored, list, object, required, type Schema, subdomain, text } from './schema.ts';
+import { checkHeaderNames } from './untouchable-headers.ts';
 
 export interface GrpcRoute extends ApiObject {
   readonly apiVersion: 'gateway.networking.k8s.io/v1';
@@ -200,5 +201,12 @@ const checkMethod = ({ type, service, method }: GrpcMethodMatch, field: string):
 
 const checkFilters = (list: readonly GrpcRouteFilter[], field: string): Cause[] => [
   ...checkFilterTypes(list, field),
-  ...list.flatMap((filter, i) => checkFilterMember(filter, FILTER_MEMBERS, `${field}[${i}]`)),
+  ...list.flatMap((filter, i) => {
+    const at = `${field}[${i}]`;
+    const causes = checkFilterMember(filter, FILTER_MEMBERS, at);
+    if (causes.length > 0) return causes;
+    return filter.type === 'RequestHeaderModifier'
+      ? checkHeaderNames(filter.requestHeaderModifier, filter.type, `${at}.requestHeaderModifier`)
+      : checkHeaderNames(filter.responseHeaderModifier, filter.type, `${at}.responseHeaderModifier`);
+  }),
 ];

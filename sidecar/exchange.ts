@@ -51,7 +51,9 @@ export class Exchange implements RequestSink, ResponseSink {
   // The attempt: fresh for each try.
   /** From 1; 0: none was made. */
   attempt = 0;
-  attemptStartedAtMs = 0;
+  attemptStartedAtMs: number;
+  /** When the head of its answer came; 0: it has not. */
+  answeredAtMs = 0;
   endpoint: Endpoint | undefined = undefined;
   /** The endpoint of the attempt before, which the next one avoids. */
   triedEndpoint: Endpoint | undefined = undefined;
@@ -106,6 +108,7 @@ export class Exchange implements RequestSink, ResponseSink {
     this.volatile = volatile;
     this.requestEnded = end;
     this.startedAtMs = context.clock.nowMs();
+    this.attemptStartedAtMs = this.startedAtMs;
   }
 
   // ---- the list ----------------------------------------------------------------------------------------------------
@@ -274,7 +277,7 @@ export class Exchange implements RequestSink, ResponseSink {
 
   responseHead(head: ResponseHead, volatile: FieldList, end: boolean): void {
     if (this.done) return;
-    const { boundary, attemptFrom } = this.context.pipeline;
+    const { boundary, attemptFrom, listeners } = this.context.pipeline;
     this.status = head.status;
     if (head.mesh !== undefined) this.peerFlag = head.mesh.flag;
     if (end) this.grpcStatus = fieldValue(head.fields.list, 'grpc-status') ?? '';
@@ -286,11 +289,13 @@ export class Exchange implements RequestSink, ResponseSink {
     }
     this.error = undefined;
     this.responded = true;
+    for (let i = 0; i < listeners.length; i++) listeners[i]?.answered(this);
     this.dropKept();
     this.tunnel =
       (this.head.protocol !== '' && head.status === 101) || (this.head.method === 'CONNECT' && head.status === 200);
-    const out = this.plan?.responseHead(head) ?? head;
-    this.downstream.sendHead(out, volatile, end);
+    const rewrite = this.backend?.responseRewrite;
+    if (rewrite === undefined) this.downstream.sendHead(head, volatile, end);
+    else this.downstream.sendHead(rewrite.head(head), rewrite.volatile(volatile), end);
     if (end) this.endResponse();
   }
 

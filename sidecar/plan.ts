@@ -18,8 +18,6 @@ export interface Plan {
   readonly retryBudget: RetryBudget | undefined;
   /** For metrics and logs. */
   readonly route: string;
-  /** The answer's head as the caller gets it. */
-  responseHead(head: ResponseHead): ResponseHead;
   /** Where the exchange is counted. */
   countersFor(exchange: Exchange): HeadCounters;
 }

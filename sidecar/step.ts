@@ -13,6 +13,8 @@ export type Verdict = typeof CONTINUE | typeof STOP;
  */
 export interface Step {
   begin(exchange: Exchange): Verdict;
+  /** The head of the attempt's answer is here, and goes to the caller. */
+  answered?(exchange: Exchange): void;
   end?(exchange: Exchange): void;
 }
 
@@ -28,10 +30,13 @@ export class Pipeline {
   readonly boundary: AttemptBoundary;
   /** Index of the first step of an attempt. */
   readonly attemptFrom: number;
+  /** Those that want to know of the answer's head. */
+  readonly listeners: readonly Required<Pick<Step, 'answered'>>[];
 
   constructor(once: readonly Step[], boundary: AttemptBoundary, attempt: readonly Step[]) {
     this.steps = [...once, boundary, ...attempt];
     this.boundary = boundary;
     this.attemptFrom = once.length + 1;
+    this.listeners = attempt.filter(step => step.answered !== undefined) as Required<Step>[];
   }
 }

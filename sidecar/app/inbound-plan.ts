@@ -1,6 +1,6 @@
 import type { RetryView } from '../../api/snapshot.ts';
 import type { Plan } from '../plan.ts';
-import type { RequestHead, ResponseHead } from '../protocol/head.ts';
+import type { RequestHead } from '../protocol/head.ts';
 import type { HeadCounters } from '../telemetry/head-counters.ts';
 import type { Transport } from '../upstream/transport.ts';
 
@@ -27,10 +27,6 @@ export class InboundPlan implements Plan {
     this.head = head;
     this.route = route;
     this.counters = counters;
-  }
-
-  responseHead(head: ResponseHead): ResponseHead {
-    return head;
   }
 
   countersFor(): HeadCounters {

@@ -41,7 +41,11 @@ export const findService = (discovery: Discovery, routing: Routing, clock: Clock
         end(exchange);
         if (result === 'timeout') exchange.fail(TIMEOUT);
         else if (result === 'overloaded') exchange.fail(OVERLOADED);
-        else exchange.resume();
+        else {
+          // No instance is to blame for the wait.
+          exchange.attemptStartedAtMs = clock.nowMs();
+          exchange.resume();
+        }
       });
       if (answered) return STOP;
       const timeoutMs = callerTimeoutMs(exchange);

@@ -1,3 +1,4 @@
+import type { FilterView } from '../../api/snapshot.ts';
 import type { RequestHead } from '../protocol/head.ts';
 import { HeadCounters } from '../telemetry/head-counters.ts';
 import type { HeadLabels } from '../telemetry/labels.ts';
@@ -73,21 +74,27 @@ const fullPlan = (
   const filters = rule?.view.filters ?? [];
   const prefix = matched?.prefix ?? '';
   const rewritten = rewriteRequest(head, filters, prefix);
-  const backendTo = (cluster: Cluster | undefined, weight: number, to: RequestHead): PlanBackend => {
+  const backendTo = (
+    cluster: Cluster | undefined,
+    weight: number,
+    to: RequestHead,
+    own: readonly FilterView[],
+  ): PlanBackend => {
     const protocol = cluster?.protocol ?? '';
     const { request_protocol, method } = rpcLabels(head, protocol);
     const key = `${maker.source().source_principal} ${cluster?.key ?? servicePort.key} ${route} ${request_protocol} ${method}`;
     const counters = shared.find(key, () => countersTo(maker, head, cluster ?? servicePort.service, route, protocol));
-    return new PlanBackend(cluster, weight, to, route, counters);
+    return new PlanBackend(cluster, weight, to, route, counters, [...filters, ...own]);
   };
   const backends =
     rule === undefined
-      ? [backendTo(own, 1, rewritten)]
+      ? [backendTo(own, 1, rewritten, [])]
       : rule.backends.map(({ clusterKey, view }) =>
           backendTo(
             clusterKey === undefined ? undefined : clusters.get(clusterKey),
             view.weight,
             rewriteRequest(rewritten, view.filters, prefix),
+            view.filters,
           ),
         );
   const redirect = redirectOf(head, filters, prefix);

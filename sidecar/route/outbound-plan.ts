@@ -1,13 +1,14 @@
-import type { RetryView } from '../../api/snapshot.ts';
+import type { FilterView, RetryView } from '../../api/snapshot.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Plan } from '../plan.ts';
-import { RequestHead, type ResponseHead } from '../protocol/head.ts';
+import { type FieldList, RequestHead } from '../protocol/head.ts';
 import type { RetryBudget } from '../resilience/retry-budget.ts';
 import type { HeadCounters } from '../telemetry/head-counters.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import type { Endpoint } from '../upstream/endpoint.ts';
-import { type Redirect, rewriteResponse } from './rewrite.ts';
+import { ResponseRewrite } from './response-rewrite.ts';
+import { type Redirect, rewriteVolatile } from './rewrite.ts';
 import type { RouteTable, Rule } from './route-table.ts';
 
 /** One backend of a plan: its cluster, its weight, and the head as it goes there. */
@@ -16,16 +17,30 @@ export class PlanBackend {
   readonly cluster: Cluster | undefined;
   readonly weight: number;
   readonly counters: HeadCounters;
+  /** What filters make of the answers; undefined: they stay. */
+  readonly responseRewrite: ResponseRewrite | undefined;
+  /** What filters make of the request's volatile fields; undefined: they stay. */
+  readonly rewriteVolatile: ((volatile: FieldList) => FieldList) | undefined;
   private readonly head: RequestHead;
   private readonly route: string;
   private linked: RequestHead | undefined = undefined;
 
-  constructor(cluster: Cluster | undefined, weight: number, head: RequestHead, route: string, counters: HeadCounters) {
+  /** `head`: as filters have made it. `filters`: in the order in which requests meet them. */
+  constructor(
+    cluster: Cluster | undefined,
+    weight: number,
+    head: RequestHead,
+    route: string,
+    counters: HeadCounters,
+    filters: readonly FilterView[] = [],
+  ) {
     this.cluster = cluster;
     this.weight = weight;
     this.head = head;
     this.route = route;
     this.counters = counters;
+    this.rewriteVolatile = rewriteVolatile(filters, 'RequestHeaderModifier');
+    this.responseRewrite = ResponseRewrite.of(filters);
   }
 
   /** The head for this instance: with the link's fields when a sidecar stands before it. */
@@ -75,7 +90,6 @@ export class OutboundPlan implements Plan {
   readonly retriesResets = 'always';
   readonly retryBudget: RetryBudget | undefined;
   readonly route: string;
-  private readonly rule: Rule | undefined;
   private readonly unrouted: () => HeadCounters;
   private unroutedCounters: HeadCounters | undefined = undefined;
 
@@ -90,14 +104,7 @@ export class OutboundPlan implements Plan {
     this.retry = parts.rule?.view.retry ?? null;
     this.retryBudget = parts.retryBudget;
     this.route = parts.rule?.view.name ?? '';
-    this.rule = parts.rule;
     this.unrouted = parts.unrouted;
-  }
-
-  responseHead(head: ResponseHead): ResponseHead {
-    return this.rule === undefined || this.rule.view.filters.length === 0
-      ? head
-      : rewriteResponse(head, this.rule.view.filters);
   }
 
   countersFor(exchange: Exchange): HeadCounters {

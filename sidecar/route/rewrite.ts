@@ -1,4 +1,5 @@
 import type { FilterView, NameValue, PathModifier } from '../../api/snapshot.ts';
+import { isUntouchable } from '../../api/untouchable-headers.ts';
 import { type FieldList, Fields, RequestHead, ResponseHead, VOLATILE } from '../protocol/head.ts';
 import { pathOf } from './match-route.ts';
 import { wirePath, wireText } from './wire-text.ts';
@@ -102,15 +103,8 @@ interface Edit {
   readonly remove: ReadonlySet<string>;
 }
 
-/**
- * Fields that no filter may touch: those that say where a message ends or belong to one connection (RFC 9110 §7.6.1, RFC 9113 §8.2.2), the
- * authority, which is not a field here, and the mesh's own.
- */
-const UNTOUCHABLE =
-  /^(?::.*|host|connection|keep-alive|proxy-connection|transfer-encoding|content-length|te|trailer|upgrade|(?:x-)?outrider-.*)$/;
-
 const editOf = (filter: HeaderModifier, concerns: (name: string) => boolean): Edit => {
-  const takes = (name: string): boolean => concerns(name) && !UNTOUCHABLE.test(name);
+  const takes = (name: string): boolean => concerns(name) && !isUntouchable(name);
   const taken = (list: readonly NameValue[]): readonly NameValue[] =>
     list
       .map(({ name, value }) => ({ name: name.toLowerCase(), value: wireText(value) }))

@@ -23,7 +23,8 @@ export const forward = (
   destinationOf: (exchange: Exchange) => Destination,
 ): Step => {
   const volatileFor = (exchange: Exchange): FieldList => {
-    const { volatile } = exchange;
+    const rewrite = exchange.backend?.rewriteVolatile;
+    const volatile = rewrite === undefined ? exchange.volatile : rewrite(exchange.volatile);
     if (exchange.deadlineMs === 0 && exchange.attempt === 1) return volatile;
     const list = volatile === NO_FIELDS ? [] : [...volatile];
     if (exchange.deadlineMs > 0) {

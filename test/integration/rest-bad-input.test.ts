@@ -206,6 +206,17 @@ const CASES: readonly Case[] = [
     says: /control characters/,
   },
   {
+    name: 'a header that belongs to the connection',
+    path: ROUTES,
+    request: route({
+      filters: [{ type: 'ResponseHeaderModifier', responseHeaderModifier: { remove: ['Transfer-Encoding'] } }],
+    }),
+    status: 422,
+    reason: 'Invalid',
+    field: 'spec.rules[0].filters[0].responseHeaderModifier.remove[0]',
+    says: /must not be Transfer-Encoding: it belongs to the connection/,
+  },
+  {
     name: 'a filter that is not there',
     path: ROUTES,
     request: route({ filters: [{ type: 'RequestMirror' }] }),

@@ -180,7 +180,6 @@ export const createWorld = (options: WorldOptions = {}): World => {
     retriesResets: options.retriesResets ?? 'always',
     retryBudget: cluster.budget,
     route: '',
-    responseHead: head => head,
     countersFor: () => undefined as unknown as HeadCounters,
   };
   const route: Step = {

@@ -1,6 +1,7 @@
 import t from 'tap';
 import type { FilterView, NameValue } from '../../../../api/snapshot.ts';
 import { Fields, RequestHead, ResponseHead } from '../../../../sidecar/protocol/head.ts';
+import { ResponseRewrite } from '../../../../sidecar/route/response-rewrite.ts';
 import { redirectOf, rewriteRequest, rewriteResponse, rewriteVolatile } from '../../../../sidecar/route/rewrite.ts';
 
 const headOf = (path: string, fields: readonly string[] = [], authority = 'app:8080', scheme = 'http'): RequestHead =>
@@ -159,6 +160,31 @@ t.test('fields that are new with each message are changed by themselves, not wit
   ]);
   t.equal(rewriteVolatile(filters, 'ResponseHeaderModifier'), undefined);
   t.equal(rewriteVolatile([requestModifier({ set: [field('other', '1')] })], 'RequestHeaderModifier'), undefined);
+  t.end();
+});
+
+t.test('answers are changed by the filters of the backend, then of the rule, and each interned head once', t => {
+  const answer = (change: Change): FilterView => ({
+    type: 'ResponseHeaderModifier',
+    set: [],
+    add: [],
+    remove: [],
+    ...change,
+  });
+  const rewrite = ResponseRewrite.of([
+    answer({ add: [field('by', 'rule')], set: [field('Date', 'never')] }),
+    requestModifier({ set: [field('a', '1')] }),
+    answer({ add: [field('by', 'backend')], remove: ['etag'] }),
+  ]);
+  const head = new ResponseHead(200, new Fields(['server', 'app']));
+  const rewritten = rewrite?.head(head);
+  t.same(rewritten?.fields.list, ['server', 'app', 'by', 'backend,rule']);
+  t.equal(rewrite?.head(head), rewritten);
+  t.same(rewrite?.volatile(['etag', '"1"', 'date', 'today', 'age', '3']), ['age', '3', 'date', 'never']);
+  const stable = ResponseRewrite.of([answer({ remove: ['server'] })]);
+  const volatile = ['date', 'today'];
+  t.equal(stable?.volatile(volatile), volatile);
+  t.equal(ResponseRewrite.of([requestModifier({ set: [field('a', '1')] })]), undefined);
   t.end();
 });
 
