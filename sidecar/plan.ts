@@ -1,6 +1,5 @@
 import type { RetryView } from '../api/snapshot.ts';
 import type { Exchange } from './exchange.ts';
-import type { ResponseHead } from './protocol/head.ts';
 import type { RetryBudget } from './resilience/retry-budget.ts';
 import type { ResetRetries } from './resilience/retry-policy.ts';
 import type { HeadCounters } from './telemetry/head-counters.ts';
