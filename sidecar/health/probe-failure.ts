@@ -9,6 +9,7 @@ const WORDS: Readonly<Record<string, string>> = {
 
 /** There was no answer: what a system call or a library says about it. */
 export const probeFailure = (error: unknown): ProbeResult => {
-  const { code = '', message } = error as NodeJS.ErrnoException;
-  return { ok: false, cause: WORDS[code] ?? message ?? String(error) };
+  const { cause } = error as Error;
+  const { code = '', message } = (cause instanceof Error ? cause : error) as NodeJS.ErrnoException;
+  return { ok: false, cause: WORDS[code] ?? message };
 };

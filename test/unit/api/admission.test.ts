@@ -279,6 +279,29 @@ wrong(
   },
   ['spec.timeouts.connect', 'spec.retryBudget.window', 'spec.outlierDetection.maxEjection'],
 );
+wrong(
+  'a health check has one kind, and times that make sense',
+  TRAFFIC_POLICY,
+  { healthCheck: { http: { path: '/' }, grpc: {}, interval: '50ms', timeout: '0s' } },
+  ['spec.healthCheck.grpc', 'spec.healthCheck.interval', 'spec.healthCheck.timeout'],
+);
+wrong(
+  'a path and a host are what a request line and a Host can say',
+  TRAFFIC_POLICY,
+  { healthCheck: { http: { path: 'healthz', host: 'a\r\nb' }, port: 0, healthyThreshold: 0 } },
+  [
+    'spec.healthCheck.port',
+    'spec.healthCheck.http.path',
+    'spec.healthCheck.http.host',
+    'spec.healthCheck.healthyThreshold',
+  ],
+);
+wrong(
+  'statuses are one status or a range of them',
+  TRAFFIC_POLICY,
+  { healthCheck: { http: { path: '/', expectedStatuses: [200, '200-299', 99, '299-200', 'ok'] } } },
+  [2, 3, 4].map(i => `spec.healthCheck.http.expectedStatuses[${i}]`),
+);
 wrong('a policy for the mesh has no target', TRAFFIC_POLICY, { targetRefs: [{ name: 'a' }] }, ['spec.targetRefs'], {
   namespace: 'outrider-system',
 });

@@ -1,4 +1,5 @@
 import t from 'tap';
+import { DEFAULT_HEALTH_CHECK } from '../../../api/snapshot.ts';
 import { validateSnapshot } from '../../../api/validate-snapshot.ts';
 import { endpointView, portView, routeView, serviceView, snapshotOf } from '../sidecar/route/snapshot.fixture.ts';
 
@@ -52,6 +53,28 @@ const broken = (path: string, value: unknown): unknown => {
   else Reflect.set(parent, last, value);
   return snapshot;
 };
+
+const checked = (healthCheck: object): unknown => ({
+  ...snapshotOf(),
+  healthChecks: [{ port: 80, probe: { kind: 'tcp' }, ...DEFAULT_HEALTH_CHECK, ...healthCheck }],
+});
+
+t.test('health checks are checked too, each kind by its own members', t => {
+  const http = { kind: 'http', path: '/', authority: '', headers: [], statuses: [[200, 299]], http2: false };
+  t.equal(validateSnapshot(checked({})), undefined);
+  t.equal(validateSnapshot(checked({ probe: http })), undefined);
+  t.equal(validateSnapshot(checked({ probe: { kind: 'grpc', service: '' } })), undefined);
+  const pathOf = (healthCheck: object) => validateSnapshot(checked(healthCheck))?.path;
+  t.equal(pathOf({ port: 0 }), 'healthChecks[0].port');
+  t.equal(pathOf({ intervalMs: 0 }), 'healthChecks[0].intervalMs');
+  t.equal(pathOf({ unhealthyThreshold: 0 }), 'healthChecks[0].unhealthyThreshold');
+  t.equal(pathOf({ probe: { kind: 'script' } }), 'healthChecks[0].probe.kind');
+  t.equal(pathOf({ probe: { kind: 'grpc' } }), 'healthChecks[0].probe.service');
+  t.equal(pathOf({ probe: { ...http, path: '/a b' } }), 'healthChecks[0].probe.path');
+  t.equal(pathOf({ probe: { ...http, statuses: [[200]] } }), 'healthChecks[0].probe.statuses[0]');
+  t.equal(validateSnapshot({ ...snapshotOf(), healthChecks: {} })?.path, 'healthChecks');
+  t.end();
+});
 
 t.test('a good snapshot has no problem, also after a trip through JSON', t => {
   t.equal(validateSnapshot(good()), undefined);

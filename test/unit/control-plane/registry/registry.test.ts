@@ -68,6 +68,43 @@ t.test('a connected sidecar is a Workload and a Sidecar, with what it said about
   registry.close();
 });
 
+t.test('a Workload says whether its app can serve, if not why, and since when', async t => {
+  const { clock, store, run, become } = await setUp();
+  const { connect, registry } = run();
+  const session = connect('one');
+  await become(['web-one']);
+  const report = async (health: string, reason: string) => {
+    const about = {
+      ready: false,
+      health,
+      reason,
+      clockSkewMs: 0,
+      certificateExpiresAtMs: 0,
+      services: 0,
+      endpoints: 0,
+    };
+    session.receive(JSON.stringify({ type: 'report', ...about }));
+    return waitFor(`${health} ${reason}`, async () => {
+      const status = (await store.list(WORKLOAD)).items[0]?.status;
+      const condition = status?.conditions?.[0];
+      return status?.health === health && condition?.message.includes(reason) && condition;
+    });
+  };
+  const good = await report('Healthy', '');
+  t.match(good, { type: 'Healthy', status: 'True', reason: 'CanServe', message: 'The app can serve.' });
+  clock.advance(5_000);
+  const bad = await report('Unhealthy', 'status 503');
+  t.match(bad, { status: 'False', reason: 'CannotServe', message: 'status 503' });
+  t.equal(Date.parse(bad.lastTransitionTime) - Date.parse(good.lastTransitionTime), 5_000);
+  clock.advance(5_000);
+  const leaving = await report('Draining', 'The sidecar is draining.');
+  t.match(leaving, { status: 'False', reason: 'Draining', lastTransitionTime: bad.lastTransitionTime });
+  connect('one');
+  await new Promise(resolve => setImmediate(resolve));
+  t.match((await store.list(WORKLOAD)).items[0]?.status?.conditions?.[0], leaving, 'it stands until it reports again');
+  registry.close();
+});
+
 t.test('a connection that comes back in time changes nothing; one that does not is gone', async t => {
   const { clock, run, become, names } = await setUp();
   const { connect } = run();
