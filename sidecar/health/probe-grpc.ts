@@ -50,9 +50,10 @@ const answer = async (stream: ClientHttp2Stream, signal: AbortSignal): Promise<P
     if (bytes > MAX_ANSWER_BYTES) return { ok: false, cause: 'the answer is no answer to a health check' };
     body.push(chunk as Buffer);
   }
-  if (Number(head[':status']) !== 200) return { ok: false, cause: `status ${head[':status']}` };
-  const grpcStatus = trailers['grpc-status'] ?? head['grpc-status'];
-  if (grpcStatus !== '0') return { ok: false, cause: `grpc-status ${grpcStatus ?? 'missing'}` };
+  const httpStatus = Number(head[':status']);
+  if (httpStatus !== 200) return { ok: false, cause: `status ${httpStatus}` };
+  const grpcStatus = String(trailers['grpc-status'] ?? head['grpc-status'] ?? 'missing');
+  if (grpcStatus !== '0') return { ok: false, cause: `grpc-status ${grpcStatus}` };
   const status = decodeHealthResponse(Buffer.concat(body));
   return status === undefined
     ? { ok: false, cause: 'the answer is no answer to a health check' }

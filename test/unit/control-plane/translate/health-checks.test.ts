@@ -21,8 +21,7 @@ const own: OwnWorkload = {
 };
 const HTTP: HealthCheckSpec = { http: { path: '/healthz' } };
 const http = { kind: 'http', path: '/healthz', authority: '', headers: [], statuses: [[200, 299]], http2: false };
-const checks = (...objects: Parameters<typeof translatorOf>) =>
-  compileHealthChecks(translatorOf(...objects).world, own);
+const checks = (...objects: readonly Stored[]) => compileHealthChecks(translatorOf(...objects).world, own);
 
 t.test('without a policy nothing is checked', t => {
   t.same(checks(), []);
