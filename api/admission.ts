@@ -4,6 +4,7 @@
  */
 
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import { isClose } from '../common/is-close.ts';
 import { describeValue, expectation } from './expectation.ts';
 import { formatPath, type PathStep, pointerSteps } from './field-path.ts';
 import { type ApiObject, METADATA_SCHEMA } from './object.ts';
@@ -136,21 +137,6 @@ const unknownField = (name: string, schema: Schema): string => {
   return known.length === 0
     ? 'must be absent: there is no such field'
     : `must be absent: there is no such field; the fields here are ${known.join(', ')}`;
-};
-
-/** Equal but for one letter that was added, lost, changed or swapped. */
-const isClose = (a: string, b: string): boolean => {
-  if (Math.abs(a.length - b.length) > 1) return false;
-  let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start++;
-  const restA = a.slice(start);
-  const restB = b.slice(start);
-  return (
-    restA.slice(1) === restB.slice(1) ||
-    restA.slice(1) === restB ||
-    restA === restB.slice(1) ||
-    (restA[0] === restB[1] && restA[1] === restB[0] && restA.slice(2) === restB.slice(2))
-  );
 };
 
 /** Warns about every field of the object that the schema knows and nothing uses. */

@@ -32,36 +32,40 @@ export class Client implements AsyncDisposable {
   readonly #server: string;
   readonly #agent: Agent;
   readonly #token: string;
+  readonly #tokenFile: string;
+  readonly #bundleFile: string;
+  readonly #withinMs: number | undefined;
 
-  /** @throws Failure when the token or the trust bundle cannot be read. */
-  constructor(flags: ClientFlags, env: NodeJS.ProcessEnv) {
+  /** `withinMs`: for each answer; undefined: undici's own limits. @throws Failure when the token or the trust bundle cannot be read. */
+  constructor(flags: ClientFlags, env: NodeJS.ProcessEnv, withinMs?: number) {
+    this.#withinMs = withinMs;
     this.#server = (flags.server ?? (env.OUTRIDER_SERVER || DEFAULT_SERVER)).replace(/\/+$/, '');
     const ownFile = flags.dataDir === undefined ? env.OUTRIDER_ADMIN_TOKEN_FILE : undefined;
-    const tokenFile = ownFile || join(flags.dataDir ?? defaultDataDir(env), 'admin-token');
-    this.#token = readNeeded(tokenFile, 'the admin token').trim();
-    const bundleFile = env.OUTRIDER_CA_FILE || join(dirname(tokenFile), 'trust-bundle.pem');
-    this.#agent = new Agent({ connect: { ca: readNeeded(bundleFile, 'the trust bundle') } });
+    this.#tokenFile = ownFile || join(flags.dataDir ?? defaultDataDir(env), 'admin-token');
+    this.#token = readNeeded(this.#tokenFile, 'the admin token').trim();
+    this.#bundleFile = env.OUTRIDER_CA_FILE || join(dirname(this.#tokenFile), 'trust-bundle.pem');
+    this.#agent = new Agent({ connect: { ca: readNeeded(this.#bundleFile, 'the trust bundle') } });
   }
 
   /** The answer's object, or undefined for 404. Warnings go to standard error. @throws Failure for any other refusal. */
   async find(path: string, accept?: string): Promise<object | undefined> {
     const { statusCode, value } = await this.#exchange('GET', path, accept === undefined ? {} : { accept });
     if (statusCode === 404) return undefined;
-    if (statusCode >= 400) throw failureOf(value as Status);
+    if (statusCode >= 400) throw this.#refusal(statusCode, value as Status);
     return value;
   }
 
   /** @throws Failure */
   async call(method: Dispatcher.HttpMethod, path: string, options: CallOptions = {}): Promise<object> {
     const { statusCode, value } = await this.#exchange(method, path, options);
-    if (statusCode >= 400) throw failureOf(value as Status);
+    if (statusCode >= 400) throw this.#refusal(statusCode, value as Status);
     return value;
   }
 
   /** The events of a watch, until the server ends it. @throws Failure */
   async *watch(path: string, accept: string): AsyncGenerator<{ readonly type: string; readonly object: object }> {
     const { statusCode, body } = await this.#send('GET', path, { accept });
-    if (statusCode >= 400) throw failureOf((await body.json()) as Status);
+    if (statusCode >= 400) throw this.#refusal(statusCode, (await body.json()) as Status);
     let rest = '';
     for await (const chunk of body.setEncoding('utf8')) {
       const lines = (rest + String(chunk)).split('\n');
@@ -91,6 +95,7 @@ export class Client implements AsyncDisposable {
         method,
         dispatcher: this.#agent,
         bodyTimeout: 0,
+        ...(this.#withinMs === undefined ? {} : { signal: AbortSignal.timeout(this.#withinMs) }),
         headers: {
           authorization: `Bearer ${this.#token}`,
           accept: accept ?? 'application/json',
@@ -99,12 +104,44 @@ export class Client implements AsyncDisposable {
         body: body === undefined ? null : JSON.stringify(body),
       });
     } catch (error) {
-      throw new Failure(
-        `no control plane answers at ${this.#server} (${(error as Error).message}); \`outrider control-plane\` starts one`,
-      );
+      throw this.#unreached(error as NodeJS.ErrnoException);
     }
   }
+
+  #unreached({ code = '', message }: NodeJS.ErrnoException): Failure {
+    if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+      return new Failure(
+        `the certificate of the control plane is not for ${this.#server}; reach it by another name, or start it with --name and this one`,
+      );
+    if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID')
+      return new Failure(`${this.#server} shows a certificate that does not hold now (${message}); compare the clocks`);
+    if (UNTRUSTED.has(code))
+      return new Failure(
+        `the certificate of ${this.#server} does not chain to ${this.#bundleFile} (${message}); give the trust bundle of that control plane by --data-dir or OUTRIDER_CA_FILE`,
+      );
+    return new Failure(
+      `no control plane answers at ${this.#server} (${message}); \`outrider control-plane\` starts one, --server or OUTRIDER_SERVER says where another is`,
+    );
+  }
+
+  #refusal(statusCode: number, status: Status): Failure {
+    return statusCode === 401
+      ? new Failure(
+          `${this.#server} does not accept the token of ${this.#tokenFile} (${status.message}); give the admin token of that control plane by --data-dir or OUTRIDER_ADMIN_TOKEN_FILE`,
+        )
+      : failureOf(status);
+  }
 }
+
+/** OpenSSL's verdicts on a chain, as Node names them. */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'CERT_SIGNATURE_FAILURE',
+]);
 
 const readNeeded = (path: string, what: string): string => {
   try {

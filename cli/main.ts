@@ -1,38 +1,8 @@
-import { Command, CommanderError } from 'commander';
-import { version } from './version.ts';
+/** The executable. What it compiles is kept between starts, so the program is loaded only after that is settled. */
 
-type Register = (program: Command) => void;
+import { enableCompileCache } from 'node:module';
+import { compileCacheFolder } from './compile-cache-folder.ts';
 
-/** Each command's module is loaded when it is asked for: a sidecar starts without what the others need. */
-const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
-  demo: async () => (await import('./demo.ts')).registerDemo,
-  run: async () => (await import('./run.ts')).registerRun,
-  'control-plane': async () => (await import('./control-plane.ts')).registerControlPlane,
-  sidecar: async () => (await import('./sidecar.ts')).registerSidecar,
-  apply: async () => (await import('./apply.ts')).registerApply,
-  get: async () => (await import('./get.ts')).registerGet,
-  describe: async () => (await import('./describe.ts')).registerDescribe,
-  delete: async () => (await import('./delete.ts')).registerDelete,
-  token: async () => (await import('./token.ts')).registerToken,
-  status: async () => (await import('./status.ts')).registerStatus,
-};
-
-/** The executable: exit codes are 0 done, 1 failed, 2 wrong usage. */
-const program = new Command('outrider')
-  .description('A service mesh for any RPC.')
-  .version(version)
-  .showHelpAfterError('(outrider --help says more)')
-  .exitOverride();
-
-const asked = COMMANDS[process.argv[2] ?? ''];
-for (const load of asked === undefined ? Object.values(COMMANDS) : [asked]) (await load())(program);
-
-try {
-  await program.parseAsync();
-} catch (error) {
-  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
-  else {
-    process.stderr.write(`outrider: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  }
-}
+enableCompileCache(compileCacheFolder(process.env));
+const { runProgram } = await import('./program.ts');
+await runProgram(process.argv);

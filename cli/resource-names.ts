@@ -2,20 +2,27 @@
 
 import { KINDS } from '../api/kinds.ts';
 import type { ResourceKind } from '../api/resource-kind.ts';
+import { isClose } from '../common/is-close.ts';
 import { Failure } from './failure.ts';
 
-/** `svc`, `service`, `Services`, `httproutes.gateway.networking.k8s.io`. @throws Failure that lists the kinds. */
+/** `svc`, `service`, `Services`, `httproutes.gateway.networking.k8s.io`. @throws Failure that says which was meant, or lists the kinds. */
 export const findKind = (text: string): ResourceKind => {
-  const name = text.toLowerCase();
-  const found = KINDS.find(kind =>
-    [kind.plural, kind.singular, kind.kind.toLowerCase(), ...kind.shortNames]
-      .flatMap(each => [each, `${each}.${kind.group}`])
-      .includes(name),
+  const typed = text.toLowerCase();
+  const found = KINDS.find(kind => namesOf(kind).includes(typed));
+  if (found !== undefined) return found;
+  const meant = KINDS.find(kind => namesOf(kind).some(name => name.length > 3 && isClose(name, typed)));
+  throw new Failure(
+    meant === undefined
+      ? `there is no kind "${text}"; the kinds are ${KINDS.map(kind => kind.plural).join(', ')}`
+      : `there is no kind "${text}"; did you mean "${meant.plural}"?`,
   );
-  if (found === undefined)
-    throw new Failure(`there is no kind "${text}"; the kinds are ${KINDS.map(kind => kind.plural).join(', ')}`);
-  return found;
 };
+
+const namesOf = (kind: ResourceKind): readonly string[] =>
+  [kind.plural, kind.singular, kind.kind.toLowerCase(), ...kind.shortNames].flatMap(each => [
+    each,
+    `${each}.${kind.group}`,
+  ]);
 
 /** The path of the collection; `namespace` undefined: of all namespaces. */
 export const collectionPath = (kind: ResourceKind, namespace: string | undefined): string => {

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
+import { compileCacheFolder } from '../compile-cache-folder.ts';
 import type { Member } from './shop.ts';
 
 /** `.ts` in a checkout, `.js` in a build. */
@@ -44,6 +45,7 @@ export class Instance {
       detached: true,
       env: {
         ...env,
+        NODE_COMPILE_CACHE: compileCacheFolder(env), // the shop's programs start faster too
         PORT: String(place.port),
         VERSION: member.version,
         OUTRIDER_INBOUND: '127.0.0.1:0',

@@ -5,6 +5,12 @@ import { readFileSync } from 'node:fs';
 /** Characters of output kept per stream; older ones are dropped. */
 const KEPT_OUTPUT = 1_000_000;
 
+/**
+ * tap puts its loader into NODE_OPTIONS of every child, whatever `env` says, and so of the children of a child. It is for tests: a program under test
+ * would start twice as slowly. `env` becomes the program, so that the process id stays.
+ */
+const WITHOUT_TAP = ['-u', 'NODE_OPTIONS'];
+
 export interface ProcessOptions {
   /** For messages; the command by default. */
   readonly name?: string;
@@ -30,7 +36,7 @@ export class RunningProcess {
 
   constructor(command: string, args: readonly string[], options: ProcessOptions = {}) {
     this.name = options.name ?? command;
-    const child = spawn(command, args, {
+    const child = spawn('env', [...WITHOUT_TAP, command, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
