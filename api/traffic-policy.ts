@@ -141,7 +141,10 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
           request: duration("The whole exchange with all attempts. `0s`: none. A route's own wins.", {
             'x-outrider-default': '0s',
           }),
-          idle: duration('Without a byte in either direction. `0s`: none.', { 'x-outrider-default': '1h' }),
+          idle: duration(
+            'A request, stream or TCP connection without a byte in either direction for so long is ended, at most a quarter later. `0s`: never.',
+            { 'x-outrider-default': '1h' },
+          ),
         }),
         circuitBreaker: object(
           'Limits for each port of the Service and each calling sidecar. More is refused at once.',

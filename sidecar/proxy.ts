@@ -21,6 +21,7 @@ import { formatPeerHello } from './listener/peer-hello.ts';
 import { outbound } from './outbound.ts';
 import { Http1ResponseHeads } from './protocol/http1/response-heads.ts';
 import { BlockPool } from './protocol/outbox.ts';
+import { IdleSweep } from './resilience/idle-sweep.ts';
 import { logRefusals } from './resilience/log-refusals.ts';
 import { OutlierDetector } from './resilience/outlier-detection/detector.ts';
 import { Routing } from './route/routing.ts';
@@ -62,6 +63,7 @@ export class SidecarProxy {
   readonly endpoints: EndpointTransports;
   readonly app: AppTransports;
   readonly outside: OutsideClusters;
+  readonly idleSweep: IdleSweep;
   readonly listeners: Listener[] = [];
   private readonly options: ProxyOptions;
   private readonly terminator: MtlsTerminator;
@@ -94,7 +96,16 @@ export class SidecarProxy {
       config.namespace,
       new Clusters({ clock, random, onRefuse: logRefusals(log, clock) }, endpoint => this.endpoints.drain(endpoint)),
     );
-    this.unsubscribe = snapshots.subscribe(snapshot => this.routing.apply(snapshot));
+    this.idleSweep = new IdleSweep({
+      open: () => this.fromApp.carried(),
+      clusters: () => this.routing.clusters.all(),
+      clock,
+    });
+    this.idleSweep.start();
+    this.unsubscribe = snapshots.subscribe(snapshot => {
+      this.routing.apply(snapshot);
+      this.idleSweep.start();
+    });
 
     const principal = (): string => identities.current?.id.uri ?? '';
     const onProtocolError = (direction: string) => (error: { readonly detail: string; readonly cause: string }) =>
@@ -250,6 +261,7 @@ export class SidecarProxy {
   /** Ends everything now. */
   close(): void {
     this.unsubscribe();
+    this.idleSweep[Symbol.dispose]();
     this.fromPeers.close();
     this.fromApp.close();
     for (const listener of this.listeners) void listener[Symbol.asyncDispose]();

@@ -90,6 +90,12 @@ const clusterRows = (proxy: SidecarProxy): Row[] => {
 /** What the owners say at each scrape. */
 export const collectProxy = (metrics: Metrics, proxy: SidecarProxy, identities: IdentityView): void => {
   metrics.onCollect('outrider_buffered_bytes', () => [{ labels: {}, value: proxy.budget.buffered }]);
+  metrics.onCollect('outrider_idle_timeouts_total', () =>
+    Array.from(proxy.idleSweep.ended(), ({ service, namespace, count }) => ({
+      labels: { destination_service: service, destination_namespace: namespace },
+      value: count,
+    })),
+  );
   metrics.onCollect('outrider_active_requests', () =>
     (['outbound', 'inbound'] as const).map(direction => ({
       labels: { direction },

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { proxyError } from '../errors/proxy-error.ts';
+import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import { type FieldList, Fields, NO_FIELDS, RequestHead, type ResponseHead } from '../protocol/head.ts';
 import type { BufferAccount, Downstream, OnRequest, RequestSink } from '../protocol/stream.ts';
 import { TcpPipe } from '../protocol/tcp/pipe.ts';
@@ -16,7 +16,7 @@ const ESTABLISHED = Buffer.from('HTTP/1.1 200 Connection established\r\n\r\n');
 export class ConnectTunnel implements Downstream {
   private readonly pipe: TcpPipe;
   /** Undefined while the exchange is made, which may answer at once. */
-  private readonly sink: RequestSink | undefined;
+  readonly sink: RequestSink | undefined;
 
   constructor(
     socket: Duplex,
@@ -52,8 +52,8 @@ export class ConnectTunnel implements Downstream {
     this.pipe.write(EMPTY, true);
   }
 
-  reset(): void {
-    this.pipe.abort();
+  reset(error: ProxyError): void {
+    this.pipe.reset(error);
   }
 
   requestConsumed(bytes: number): void {

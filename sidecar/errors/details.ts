@@ -5,6 +5,7 @@
 export const DETAILS: Readonly<Record<string, string>> = {
   // No service or route.
   unknown_service: 'The mesh has no service of this name.',
+  unknown_port: 'The service does not have this port; the answer says which ones it has.',
   no_matching_rule: 'The service has routes, and none of them matches.',
   no_backend: 'The route that matches sends this request nowhere.',
   loop: 'The destination is this sidecar itself.',
@@ -69,6 +70,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   abandoned: 'The answer was complete before the request, or an attempt was given up.',
   request_timeout: 'The time limit of the request passed.',
   attempt_timeout: 'The time limit of one attempt passed, and it could not be repeated.',
+  idle_timeout: 'No byte went in either direction for as long as the idle timeout of the destination allows.',
 
   // HTTP/1: the message breaks a rule.
   bad_request_line: 'The request line cannot be read.',

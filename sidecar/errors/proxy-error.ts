@@ -124,6 +124,14 @@ export const ERRORS = {
     flag: 'UT',
     sentence: 'The request did not finish within its time limit.',
   },
+  IDLE_TIMEOUT: {
+    side: 'local',
+    retry: 'never',
+    http: 504,
+    grpc: 4,
+    flag: 'SI',
+    sentence: 'Nothing came or went for longer than the idle timeout.',
+  },
   DOWNSTREAM_RESET: {
     side: 'downstream',
     retry: 'never',
@@ -201,6 +209,8 @@ export interface ProxyError {
   readonly retry: Retry;
   /** What happened underneath, for the log: an errno, a TLS alert. Never shown to the caller. */
   readonly cause: string;
+  /** Takes the place of the code's own sentence in the answer, where more can be said. */
+  readonly says?: string;
 }
 
 /** A `ProxyError` with the code's defaults. */

@@ -30,6 +30,7 @@ export const isGrpc = (head: RequestHead): boolean =>
  */
 export const answerTo = (error: ProxyError, asker: Asker): Answer => {
   const kind = ERRORS[error.code];
+  const sentence = error.says ?? kind.sentence;
   const fields = ['x-outrider-flag', kind.flag];
   if (asker.origin.link) fields.push('outrider-processed', error.retry === 'not-sent' ? 'no' : 'unknown');
   const volatile = ['x-outrider-detail', error.detail];
@@ -43,13 +44,13 @@ export const answerTo = (error: ProxyError, asker: Asker): Answer => {
       'grpc-status',
       grpcStatus,
       'grpc-message',
-      encodeGrpcMessage(kind.sentence),
+      encodeGrpcMessage(sentence),
     );
     return { head: new ResponseHead(200, new Fields(fields)), volatile, body: EMPTY, grpcStatus };
   }
-  const body = asker.head.method === 'HEAD' ? EMPTY : Buffer.from(`${kind.sentence}\n`);
+  const body = asker.head.method === 'HEAD' ? EMPTY : Buffer.from(`${sentence}\n`);
   fields.unshift('content-type', 'text/plain; charset=utf-8');
-  volatile.unshift('content-length', String(kind.sentence.length + 1));
+  volatile.unshift('content-length', String(sentence.length + 1));
   return { head: new ResponseHead(kind.http, new Fields(fields)), volatile, body, grpcStatus: '' };
 };
 

@@ -14,7 +14,7 @@ import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
-import type { Downstream, OnRequest } from '../protocol/stream.ts';
+import type { Downstream, OnRequest, RequestSink } from '../protocol/stream.ts';
 import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
 import type { Connections, ServerConnection } from './connections.ts';
 
@@ -142,10 +142,13 @@ export class AppConnections {
   /** CONNECT to what is not in the mesh: its bytes are passed on as they are, or the answer says why not. */
   private leaveMesh(socket: net.Socket, authority: string): void {
     const { connections, exchange } = this.options;
-    const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
+    const carries: RequestSink[] = [];
+    const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy(), carries };
     connections.add(handle);
     const onRequest = this.onRequest(appListenerState(undefined));
-    new ConnectTunnel(socket, authority, randomUUID(), exchange.account, onRequest, () => connections.remove(handle));
+    const onClose = (): void => connections.remove(handle);
+    const { sink } = new ConnectTunnel(socket, authority, randomUUID(), exchange.account, onRequest, onClose);
+    if (sink !== undefined) carries.push(sink);
   }
 
   private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
@@ -175,11 +178,12 @@ export class AppConnections {
 
   private serveTcp(socket: net.Socket, state: AppListenerState, target: string): void {
     const { connections, exchange } = this.options;
-    const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
+    const carries: RequestSink[] = [];
+    const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy(), carries };
     connections.add(handle);
-    new TcpServerConnection(socket, tcpRequestHead(target), exchange.account, this.onRequest(state), () =>
-      connections.remove(handle),
-    );
+    const onClose = (): void => connections.remove(handle);
+    const head = tcpRequestHead(target);
+    carries.push(new TcpServerConnection(socket, head, exchange.account, this.onRequest(state), onClose).sink);
   }
 }
 

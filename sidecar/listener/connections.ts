@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
+import type { RequestSink } from '../protocol/stream.ts';
 
 /** What can be asked of an accepted connection. */
 export interface ServerConnection {
@@ -7,6 +8,8 @@ export interface ServerConnection {
   drain(): void;
   /** End now. */
   close(): void;
+  /** The requests that it carries now. Absent: none. */
+  readonly carries?: Iterable<RequestSink>;
 }
 
 /** The accepted connections of one direction. Owned by the proxy. */
@@ -17,6 +20,11 @@ export class Connections {
 
   get size(): number {
     return this.open.size;
+  }
+
+  /** The requests that are open on all of them. */
+  *carried(): Generator<RequestSink> {
+    for (const { carries } of this.open) if (carries !== undefined) yield* carries;
   }
 
   add(connection: ServerConnection): void {

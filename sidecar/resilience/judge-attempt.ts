@@ -15,7 +15,7 @@ export interface AttemptOutcome {
 }
 
 /** Refusals by policy or limit, and what callers did wrong: nothing about the app. */
-const NEUTRAL_FLAGS: ReadonlySet<string> = new Set(['UAEX', 'RL', 'UO', 'OM', 'NR', 'DPE', 'DC']);
+const NEUTRAL_FLAGS: ReadonlySet<string> = new Set(['UAEX', 'RL', 'UO', 'OM', 'NR', 'DPE', 'DC', 'SI']);
 /** Ours, in the same sense; a GOAWAY or a refused stream is how a healthy instance leaves. */
 const FAILURE_CODES: ReadonlySet<string> = new Set([
   'CONNECT_FAILED',

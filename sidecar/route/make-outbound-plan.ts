@@ -1,11 +1,12 @@
-import type { FilterView } from '../../api/snapshot.ts';
+import type { FilterView, ServiceView } from '../../api/snapshot.ts';
+import type { ProxyError } from '../errors/proxy-error.ts';
 import type { RequestHead } from '../protocol/head.ts';
 import { HeadCounters } from '../telemetry/head-counters.ts';
 import type { HeadLabels } from '../telemetry/labels.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { type Matched, matchRule } from './match-route.ts';
-import { NO_BACKEND, NO_RULE, NO_SERVICE, OutboundPlan, PlanBackend } from './outbound-plan.ts';
+import { NO_BACKEND, NO_RULE, NO_SERVICE, noPort, OutboundPlan, PlanBackend } from './outbound-plan.ts';
 import { redirectOf, rewriteRequest } from './rewrite.ts';
 import type { ServicePort } from './route-table.ts';
 import type { Routing } from './routing.ts';
@@ -36,19 +37,18 @@ export const makeOutboundPlan = (
 ): { plan: OutboundPlan; stable: boolean } => {
   const { routing } = maker;
   const servicePort = routing.table.find(target);
-  if (servicePort === undefined) return { plan: emptyPlan(maker, head, NO_SERVICE), stable: false }; // asked again the next time
+  if (servicePort === undefined) {
+    const service = routing.table.service(target);
+    const error = service === undefined ? NO_SERVICE : noPort(service);
+    return { plan: emptyPlan(maker, head, error, service), stable: false }; // asked again the next time
+  }
   const matched = matchRule(servicePort.rules, head, volatile);
   if (matched === undefined && servicePort.rules.length > 0)
-    return { plan: emptyPlan(maker, head, NO_RULE, servicePort), stable: false };
+    return { plan: emptyPlan(maker, head, NO_RULE, servicePort.service), stable: false };
   return { plan: fullPlan(maker, shared, head, servicePort, matched), stable: matched?.stable ?? true };
 };
 
-const emptyPlan = (
-  maker: PlanMaker,
-  head: RequestHead,
-  error: typeof NO_SERVICE,
-  servicePort?: ServicePort,
-): OutboundPlan =>
+const emptyPlan = (maker: PlanMaker, head: RequestHead, error: ProxyError, service?: ServiceView): OutboundPlan =>
   new OutboundPlan({
     table: maker.routing.table,
     rule: undefined,
@@ -57,7 +57,7 @@ const emptyPlan = (
     redirect: undefined,
     requestTimeoutMs: Number.POSITIVE_INFINITY,
     retryBudget: undefined,
-    unrouted: () => countersTo(maker, head, servicePort?.service, '', ''),
+    unrouted: () => countersTo(maker, head, service, '', ''),
   });
 
 const fullPlan = (

@@ -1,4 +1,4 @@
-import type { FilterView, RetryView } from '../../api/snapshot.ts';
+import type { FilterView, RetryView, ServiceView } from '../../api/snapshot.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Plan } from '../plan.ts';
@@ -115,5 +115,13 @@ export class OutboundPlan implements Plan {
 }
 
 export const NO_SERVICE = proxyError('NO_ROUTE', 'unknown_service');
+
+/** There is such a service, and it has other ports. */
+export const noPort = ({ name, namespace, ports }: ServiceView): ProxyError => {
+  const list = ports.map(({ port, protocol }) => `${port} (${protocol})`).join(', ');
+  const says = `${name}.${namespace} has no such port. It has ${list}.`;
+  return { ...proxyError('NO_ROUTE', 'unknown_port', says), says };
+};
+
 export const NO_RULE = proxyError('NO_ROUTE', 'no_matching_rule');
 export const NO_BACKEND = proxyError('NO_BACKEND', 'no_backend');

@@ -73,6 +73,13 @@ export class RouteTable {
     return found;
   }
 
+  /** The service that a name means, whatever its port: for an answer that says which ports there are. */
+  service(authority: string): ServiceView | undefined {
+    if (authority.length > MAX_AUTHORITY) return undefined;
+    const [, , name = ''] = AUTHORITY.exec(authority.toLowerCase()) ?? [];
+    return this.portsOf(name)?.values().next().value?.service;
+  }
+
   /** By an original destination. */
   findByAddress(address: string, port: number): ServicePort | undefined {
     return this.addresses.get(addressKey(address, port));
@@ -83,13 +90,16 @@ export class RouteTable {
     const number = digits === undefined ? undefined : Number(digits);
     const host = ipv6 ?? name;
     if (isIP(host) !== 0) return number === undefined ? undefined : this.findByAddress(host, number);
-    const [service = '', namespace = this.namespace, ...rest] = host.replace(/\.$/, '').split('.');
-    if (!SUFFIXES.has(rest.join('.'))) return undefined;
-    const ports = this.services.get(`${service}.${namespace}`);
+    const ports = this.portsOf(host);
     const exact = number === undefined ? undefined : ports?.get(number);
     if (ports === undefined || exact !== undefined || (number !== undefined && number !== 80)) return exact;
     const all = [...ports.values()];
     return all.find(entry => HTTP_LIKE.has(entry.port.protocol)) ?? all[0];
+  }
+
+  private portsOf(host: string): ReadonlyMap<number, ServicePort> | undefined {
+    const [service = '', namespace = this.namespace, ...rest] = host.replace(/\.$/, '').split('.');
+    return SUFFIXES.has(rest.join('.')) ? this.services.get(`${service}.${namespace}`) : undefined;
   }
 }
 

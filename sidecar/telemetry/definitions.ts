@@ -77,6 +77,10 @@ export const COLLECTED_METRICS = {
   outrider_open_connections: gauge('Open connections.', ['kind']),
   outrider_active_requests: gauge('Requests that have begun and not ended.', ['direction']),
   outrider_buffered_bytes: gauge('Bytes of bodies that wait in this sidecar.'),
+  outrider_idle_timeouts_total: counter('Requests and connections that were ended because nothing came or went.', [
+    'destination_service',
+    'destination_namespace',
+  ]),
   outrider_access_log_dropped_total: counter(
     'Log lines that were dropped because standard output was too slow or gone.',
   ),

@@ -39,7 +39,14 @@ const closing = await rawServer(socket => socket.destroy());
 const rubbish = await rawServer(socket => socket.end('NONSENSE\r\n\r\n and more of it, longer than a frame header'));
 const nowhere = await freePort();
 
-const apps = { gone: silent.port, refused: silent.port, imposter: silent.port, full: silent.port, slow: silent.port };
+const apps = {
+  gone: silent.port,
+  refused: silent.port,
+  imposter: silent.port,
+  full: silent.port,
+  slow: silent.port,
+  idle: silent.port,
+};
 const services = [...Object.entries({ ...apps, dead: nowhere, closing: closing.port, rubbish: rubbish.port })].map(
   ([name, appPort]) => ({ name, port: 80, protocol: 'http' as AppProtocol, appPort }),
 );
@@ -59,6 +66,7 @@ const edit = (snapshot: Snapshot): Snapshot => ({
         outlierDetection: null,
         ...(service.name === 'full' && { circuitBreaker: { ...port.policy.circuitBreaker, maxRequests: 0 } }),
         ...(service.name === 'slow' && { requestTimeoutMs: 50 }),
+        ...(service.name === 'idle' && { idleTimeoutMs: 80 }),
       },
     }));
     return { ...service, ports, endpoints: service.name === 'gone' ? [] : endpoints };
@@ -123,6 +131,7 @@ const CASES: readonly {
   { code: 'CONNECT_FAILED', host: 'refused', detail: /^connect/ },
   { code: 'PEER_IDENTITY', host: 'imposter', detail: 'unexpected_id' },
   { code: 'DEADLINE_EXCEEDED', host: 'slow', detail: 'request_timeout' },
+  { code: 'IDLE_TIMEOUT', host: 'idle', detail: 'idle_timeout' },
   { code: 'CONNECT_FAILED', host: 'dead', detail: 'connection_refused' },
   { code: 'UPSTREAM_CLOSED', host: 'closing', detail: /^connection_/ },
   { code: 'UPSTREAM_PROTOCOL', host: 'rubbish', detail: /^bad_status_line$|^http2_/ },
@@ -172,6 +181,20 @@ for (const { code, host, detail } of CASES) {
     });
   }
 }
+
+t.test('a port that a service does not have is answered with those that it has', async t => {
+  const says = 'gone.default has no such port. It has 80 (http).';
+  for (const [protocol, send] of Object.entries(PROTOCOLS)) {
+    const id = `port-${protocol.replace(/[^A-Za-z0-9]/g, '')}`;
+    const answer = await send('gone:81', id);
+    t.equal(answer.headers['x-outrider-flag'], 'NR', protocol);
+    t.equal(answer.headers['x-outrider-detail'], 'unknown_port');
+    if (protocol === 'gRPC') t.equal(decodeURIComponent(String(answer.headers['grpc-message'])), says);
+    else t.match(answer, { status: 404, body: `${says}\n` });
+    const [line] = await waitFor('the log', () => logOf(id).length > 0 && logOf(id));
+    t.match(line, { error: 'NO_ROUTE', detail: 'unknown_port', destination_service: 'gone.default' });
+  }
+});
 
 t.test('a request that breaks the rules of its protocol', async t => {
   const cases = [

@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { Timer } from '../../../common/clock.ts';
 import { proxyError } from '../../errors/proxy-error.ts';
+import type { RequestSink } from '../stream.ts';
 import { type Http1Fault, requestFault } from './faults.ts';
 import { BUSY, IdleWatch } from './idle-watch.ts';
 import { Input, type InputReader } from './input.ts';
@@ -16,6 +17,7 @@ import { MessageWriter } from './write-message.ts';
 
 export type { Http1ServerContext, Http1ServerHandler } from './server-context.ts';
 
+const NOTHING: readonly RequestSink[] = [];
 const HEAD_TIMEOUT_MS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MS = 3_600_000;
 
@@ -64,6 +66,12 @@ export class Http1ServerConnection implements InputReader {
   /** Bytes that were read before this connection was made. The connection keeps and may change them. */
   push(chunk: Buffer): void {
     this.input.push(chunk);
+  }
+
+  /** The request that it carries now. */
+  get carries(): readonly RequestSink[] {
+    const sink = this.stream?.sink;
+    return sink === undefined ? NOTHING : [sink];
   }
 
   /** Finishes: the next response says `Connection: close`; closes at once when idle. */

@@ -17,7 +17,7 @@ export class Http1ServerStream implements Downstream, BodySink {
   answered = false;
   private readonly connection: Http1ServerConnection;
   private readonly clientKeepsAlive: boolean;
-  private sink: RequestSink | undefined = undefined;
+  sink: RequestSink | undefined = undefined;
   private closed = false;
   private keepAlive = false;
   /** The answer has no body on this connection (HEAD, 204, 304): what comes of it all the same is passed over. */

@@ -29,6 +29,18 @@ export class Http2ServerConnection extends Http2Connection {
     this.open(EMPTY, settingsFrame(context.maxConcurrentStreams, false), context.hello);
   }
 
+  /** The requests that it carries now. */
+  get carries(): Iterable<RequestSink> {
+    return this.openSinks();
+  }
+
+  private *openSinks(): Generator<RequestSink> {
+    for (const stream of this.streams.values()) {
+      const { sink } = stream as ServerStream;
+      if (sink !== undefined) yield sink;
+    }
+  }
+
   /** Takes bytes off the wire; the client's preface first (RFC 9113 §3.4). */
   override push(bytes: Buffer): void {
     let chunk = bytes;
@@ -208,9 +220,12 @@ class ServerStream extends Http2Stream implements Downstream {
   }
 }
 
+/** We gave up, for reasons that are not the stream's own. */
+const CANCELS: ReadonlySet<string> = new Set(['DEADLINE_EXCEEDED', 'IDLE_TIMEOUT', 'DOWNSTREAM_RESET']);
+
 const resetCode = (error: ProxyError): H2Error => {
   if (error.code === 'DOWNSTREAM_PROTOCOL') return H2_ERROR.PROTOCOL_ERROR;
-  if (error.code === 'DEADLINE_EXCEEDED' || error.code === 'DOWNSTREAM_RESET') return H2_ERROR.CANCEL;
+  if (CANCELS.has(error.code)) return H2_ERROR.CANCEL;
   return error.retry === 'not-sent' ? H2_ERROR.REFUSED_STREAM : H2_ERROR.INTERNAL_ERROR;
 };
 

@@ -34,8 +34,8 @@ export class TcpClientConnection implements Upstream {
     this.pipe.write(Buffer.alloc(0), true);
   }
 
-  reset(_error: ProxyError): void {
-    this.pipe.abort();
+  reset(error: ProxyError): void {
+    this.pipe.reset(error);
   }
 
   responseConsumed(bytes: number): void {

@@ -82,6 +82,14 @@ export class TcpPipe {
     if (bytes > 0) this.reader.sent(bytes);
   }
 
+  /** Ends both directions at once: in order where nothing was under way, else by a reset. */
+  reset(error: ProxyError): void {
+    if (error.code !== 'IDLE_TIMEOUT') return this.abort();
+    if (this.over) return;
+    this.finish();
+    this.socket.destroy();
+  }
+
   /** Ends both directions at once; the peer sees a reset where the system allows it. */
   abort(): void {
     if (this.over) return;

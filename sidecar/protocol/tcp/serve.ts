@@ -13,7 +13,7 @@ export const tcpRequestHead = (authority: string): RequestHead =>
 /** The server's side of a raw TCP connection: one connection is one exchange, whose bodies are the bytes. */
 export class TcpServerConnection implements Downstream {
   private readonly pipe: TcpPipe;
-  private readonly sink: RequestSink;
+  readonly sink: RequestSink;
   private refused = false;
 
   constructor(socket: Duplex, head: RequestHead, account: BufferAccount, onRequest: OnRequest, onClose: () => void) {
@@ -46,8 +46,8 @@ export class TcpServerConnection implements Downstream {
     this.pipe.write(Buffer.alloc(0), true);
   }
 
-  reset(_error: ProxyError): void {
-    this.pipe.abort();
+  reset(error: ProxyError): void {
+    this.pipe.reset(error);
   }
 
   requestConsumed(bytes: number): void {
