@@ -19,15 +19,17 @@ const listen = async (server: Server): Promise<number> => {
 };
 
 /** `/silent` never answers; `/stuck` begins and says no more; `/ticks` says something eight times, over twice the idle timeout. */
-const app = createServer(async (incoming, response) => {
+const app = createServer((incoming, response) => {
   if (incoming.url === '/silent') return;
   response.write('begun ');
   if (incoming.url === '/stuck') return;
-  for (let i = 0; i < 8; i++) {
-    await pause(IDLE_MS / 4);
+  let left = 8;
+  const ticks = setInterval(() => {
     response.write('tick ');
-  }
-  response.end('done');
+    if (--left > 0) return;
+    clearInterval(ticks);
+    response.end('done');
+  }, IDLE_MS / 4);
 });
 /** Gives back what it gets. */
 let closed = 0;
