@@ -1,4 +1,5 @@
 import net from 'node:net';
+import { BulkBlocks } from './bulk-blocks.ts';
 
 const BLOCK_BYTES = 65_536;
 /** A read of so many bytes (a whole TLS record) is part of a large body: the next ones go into a block of the socket's own, and are not copied. */
@@ -6,6 +7,7 @@ const BULK_BYTES = 16_384;
 
 /** Where the sockets of this thread read. What was read is taken out before the next read. */
 const SCRATCH = Buffer.allocUnsafeSlow(BLOCK_BYTES);
+const BLOCKS = new BulkBlocks();
 
 /** The keys under which a `net.Socket` keeps what its option `onread` asks for; undefined where Node has other ones. */
 const ON_READ_KEYS = ((): readonly [symbol, symbol, symbol] | undefined => {
@@ -27,7 +29,7 @@ export const readIntoScratch = (socket: net.Socket): boolean => {
   const [buffer, callback, next] = ON_READ_KEYS;
   const useUserBuffer: unknown = Reflect.get(handle, 'useUserBuffer');
   if (typeof useUserBuffer !== 'function' || Reflect.get(socket, buffer) !== null) return false;
-  let nextInto = SCRATCH;
+  let nextInto: Buffer = SCRATCH;
   Reflect.set(socket, buffer, SCRATCH);
   Reflect.set(socket, callback, (bytes: number, into: Buffer): boolean => {
     const chunk = into === SCRATCH ? copyOf(bytes) : into.subarray(0, bytes);
@@ -48,4 +50,4 @@ const copyOf = (bytes: number): Buffer => {
 };
 
 const restOrNewBlock = (block: Buffer, used: number): Buffer =>
-  block !== SCRATCH && block.length - used >= BULK_BYTES ? block.subarray(used) : Buffer.allocUnsafeSlow(BLOCK_BYTES);
+  block !== SCRATCH && block.length - used >= BULK_BYTES ? block.subarray(used) : BLOCKS.take(BLOCK_BYTES);
