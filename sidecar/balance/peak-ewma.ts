@@ -14,7 +14,8 @@ const ASSUMED_MS = 10;
 
 /**
  * A latency that believes bad news at once and good news slowly: a sample above the average replaces it, one below moves it by
- * `1 − e^(−Δt/τ)`, and without news it fades, so that a slow instance is asked again. Finagle, Linkerd: PeakEwma.
+ * `1 − e^(−Δt/τ)`, and without news it fades, so that a slow instance is asked again. Silence is news too: while answers are awaited, it costs
+ * at least the time since the last one, so that an instance that hangs gets next to nothing. Finagle, Linkerd: PeakEwma.
  */
 export class PeakEwma {
   private valueMs = 0;
@@ -24,6 +25,27 @@ export class PeakEwma {
   private failedAtMs = Number.NaN;
   /** When it was first weighed with its first answer still to come. */
   private awaitedSinceMs = Number.NaN;
+
+  /** Attempts whose answer has not begun, and since when there is no news of them. */
+  private awaited = 0;
+  private silentSinceMs = 0;
+
+  /** An attempt is under way; `answered` or `gaveUp` follows. */
+  awaits(atMs: number): void {
+    if (this.awaited++ === 0) this.silentSinceMs = atMs;
+  }
+
+  /** Its answer has begun. */
+  answered(durationMs: number, failed: boolean, nowMs: number): void {
+    this.awaited--;
+    this.silentSinceMs = nowMs;
+    this.observe(durationMs, failed, nowMs);
+  }
+
+  /** It ended without an answer. */
+  gaveUp(): void {
+    this.awaited--;
+  }
 
   /** Takes the duration of one attempt. */
   observe(durationMs: number, failed: boolean, nowMs: number): void {
@@ -51,7 +73,10 @@ export class PeakEwma {
    * it is tried at once, and not flooded before it has shown what it can do.
    */
   cost(active: number, nowMs: number): number {
-    if (this.known) return this.currentMs(nowMs) * (active + 1);
+    if (this.known) {
+      const silentMs = this.awaited === 0 ? 0 : Math.min(MAX_SAMPLE_MS, nowMs - this.silentSinceMs);
+      return Math.max(this.currentMs(nowMs), silentMs) * (active + 1);
+    }
     if (active === 0) return 0;
     if (Number.isNaN(this.awaitedSinceMs)) this.awaitedSinceMs = nowMs;
     return (nowMs - this.awaitedSinceMs < PATIENCE_MS ? UNKNOWN_MS : ASSUMED_MS) * (active + 1);

@@ -20,13 +20,14 @@ export const pickEndpoint = (clock: Clock): Step => ({
     exchange.endpoint = endpoint;
     if (exchange.attempt > 1) exchange.attemptStartedAtMs = clock.nowMs();
     endpoint.active++;
+    endpoint.latency.awaits(exchange.attemptStartedAtMs);
     return CONTINUE;
   },
   answered: exchange => {
     const nowMs = clock.nowMs();
     exchange.answeredAtMs = nowMs;
     const failed = judgeAttempt(exchange) === 'failure';
-    exchange.endpoint?.latency.observe(nowMs - exchange.attemptStartedAtMs, failed, nowMs);
+    exchange.endpoint?.latency.answered(nowMs - exchange.attemptStartedAtMs, failed, nowMs);
   },
   end: exchange => {
     const { endpoint, answeredAtMs } = exchange;
@@ -34,6 +35,7 @@ export const pickEndpoint = (clock: Clock): Step => ({
     exchange.endpoint = undefined;
     exchange.triedEndpoint = endpoint;
     endpoint.active--;
+    if (answeredAtMs === 0) endpoint.latency.gaveUp();
     const failed = hasFailed(exchange);
     if (answeredAtMs > 0 && !failed) return;
     const nowMs = clock.nowMs();

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { ControlPlaneProcess } from './control-plane-process.ts';
 import { freePort } from './ports.ts';
-import { RunningProcess } from './processes.ts';
+import { RunningProcess, runToEnd } from './processes.ts';
 import { parseSamples, type Sample } from './prometheus-text.ts';
 import { type Answer, RestClient } from './rest-client.ts';
 import { waitFor } from './wait-for.ts';
@@ -53,15 +53,47 @@ export interface UnitOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
-/** One `outrider run`. Owned by the mesh. */
-export class Unit {
-  readonly process: RunningProcess;
-  /** `host:port` of the app. */
-  private readonly app: string;
+/** The app, told round the mesh. */
+export class App {
+  /** `host:port`. */
+  private readonly address: string;
 
-  constructor(process: RunningProcess, app: string) {
+  constructor(address: string) {
+    this.address = address;
+  }
+
+  private async tell(method: 'GET' | 'PUT', path: string): Promise<string> {
+    const answer = await request(`http://${this.address}${path}`, { method });
+    return answer.body.text();
+  }
+
+  async behave(status: number, delayMs = 0): Promise<void> {
+    await this.tell('PUT', `/behave?status=${status}&delay=${delayMs}`);
+  }
+
+  /** What the app answers to health checks from now on. */
+  async health(status: number): Promise<void> {
+    await this.tell('PUT', `/health?status=${status}`);
+  }
+
+  /** Requests that reached the app since this was last asked. */
+  async served(): Promise<number> {
+    return Number(await this.tell('GET', '/served'));
+  }
+
+  /** It ends at once, with exit code 3. */
+  async crash(): Promise<void> {
+    await this.tell('PUT', '/crash').catch(() => {});
+  }
+}
+
+/** One `outrider run`. Owned by the mesh. */
+export class Unit extends App {
+  readonly process: RunningProcess;
+
+  constructor(process: RunningProcess, address: string) {
+    super(address);
     this.process = process;
-    this.app = app;
   }
 
   /** `host:port` of what the sidecar says at its start. */
@@ -96,26 +128,6 @@ export class Unit {
     return answer.body.text();
   }
 
-  /** To the app itself, round the mesh. */
-  private async tell(method: 'GET' | 'PUT', path: string): Promise<string> {
-    const answer = await request(`http://${this.app}${path}`, { method });
-    return answer.body.text();
-  }
-
-  async behave(status: number, delayMs = 0): Promise<void> {
-    await this.tell('PUT', `/behave?status=${status}&delay=${delayMs}`);
-  }
-
-  /** What the app answers to health checks from now on. */
-  async health(status: number): Promise<void> {
-    await this.tell('PUT', `/health?status=${status}`);
-  }
-
-  /** Requests that reached the app since this was last asked. */
-  async served(): Promise<number> {
-    return Number(await this.tell('GET', '/served'));
-  }
-
   /** `kill -9` of the sidecar and of the app, and until both are gone. */
   async kill(): Promise<void> {
     const [, pid] = /PID (\d+)/.exec(this.process.stdout) ?? [];
@@ -125,16 +137,25 @@ export class Unit {
   }
 }
 
+interface Place {
+  readonly HOST: string;
+  readonly OUTRIDER_APP_ADDRESS: string;
+  readonly PORT: string;
+}
+const addressOf = ({ HOST, PORT }: Place): string => `${HOST}:${PORT}`;
+
 /** Owned by the test. */
 export class RunningMesh implements AsyncDisposable {
   readonly plane: ControlPlaneProcess;
   private readonly directory: string;
-  private readonly units: Unit[] = [];
+  private readonly app: readonly string[];
+  private readonly processes: RunningProcess[] = [];
   private readonly ports = new Map<string, Promise<number>>();
   private nextHost = 2;
 
   constructor() {
     this.directory = mkdtempSync(join(tmpdir(), 'mesh-'));
+    this.app = [process.execPath, join(this.directory, 'app.cjs')];
     writeFileSync(join(this.directory, 'app.cjs'), APP);
     this.plane = new ControlPlaneProcess(join(this.directory, 'data'));
   }
@@ -145,39 +166,82 @@ export class RunningMesh implements AsyncDisposable {
     return mesh;
   }
 
-  /** `outrider run` with the app; it is not waited for. Instances of a service have the same port, each on a loopback address of its own. */
+  /** `outrider run` with the app; it is not waited for. */
   async run({ service, flags = [], env = {} }: UnitOptions): Promise<Unit> {
-    const free = this.ports.get(service) ?? freePort();
-    this.ports.set(service, free);
-    const port = await free;
-    const host = `127.0.0.${this.nextHost++}`;
-    const words = ['run', '--service', service, '--port', String(port), '--drain', '4s', ...flags];
-    const app = [process.execPath, join(this.directory, 'app.cjs')];
-    const place = { OUTRIDER_APP_ADDRESS: host, HOST: host, PORT: String(port) };
-    return this.start(service, [...words, '--', ...app], `${host}:${port}`, { ...place, ...env });
+    const place = await this.place(service);
+    const words = ['run', '--service', service, '--port', place.PORT, '--drain', '4s', ...flags, '--', ...this.app];
+    return this.unit(service, words, addressOf(place), { ...place, ...env });
   }
 
   /** `outrider run` of a program that only calls. */
-  runCaller(service: string): Unit {
-    const words = ['run', '--service', service, '--drain', '1s', '--log-level', 'info'];
-    return this.start(service, [...words, '--', process.execPath, '-e', CALLER], '', {});
+  runCaller(service: string, flags: readonly string[] = [], env: UnitOptions['env'] = {}): Unit {
+    const words = ['run', '--service', service, '--drain', '1s', '--log-level', 'info', ...flags];
+    return this.unit(service, [...words, '--', process.execPath, '-e', CALLER], '', env);
   }
 
-  private start(name: string, words: readonly string[], app: string, env: UnitOptions['env']): Unit {
-    const child = new RunningProcess(process.execPath, [PROGRAM, ...words], {
-      name: `run ${name}`,
-      env: {
-        OUTRIDER_SERVER: this.plane.restUrl,
-        OUTRIDER_CONTROL_PLANE: this.plane.channelUrl,
-        OUTRIDER_DATA_DIR: this.plane.dataDir,
-        // tap's loaders are for tests, not for the programs under test.
-        NODE_OPTIONS: undefined,
-        ...env,
-      },
+  /** App and sidecar as two programs: the app first, and again with each call of `startApp`. */
+  async runApart(service: string): Promise<{ readonly app: App; readonly startApp: () => RunningProcess }> {
+    const place = await this.place(service);
+    const [command = '', ...words] = this.app;
+    const startApp = (): RunningProcess => {
+      const child = new RunningProcess(command, words, { name: service, env: { ...place, NODE_OPTIONS: undefined } });
+      this.processes.push(child);
+      return child;
+    };
+    startApp();
+    const any = '127.0.0.1:0';
+    this.start('sidecar', ['sidecar'], {
+      ...(await this.credentials(service)),
+      OUTRIDER_SERVICE: service,
+      OUTRIDER_APP_PORTS: place.PORT,
+      OUTRIDER_APP_ADDRESS: place.HOST,
+      OUTRIDER_INBOUND: any,
+      OUTRIDER_OUTBOUND: any,
+      OUTRIDER_ADMIN: any,
+      OUTRIDER_METRICS: any,
     });
-    const unit = new Unit(child, app);
-    this.units.push(unit);
-    return unit;
+    return { app: new App(addressOf(place)), startApp };
+  }
+
+  /** What a sidecar needs for its first certificate, so that `run` asks nobody for it. */
+  async credentials(serviceAccount: string): Promise<Readonly<Record<string, string>>> {
+    const words = [PROGRAM, 'token', '--service-account', serviceAccount];
+    const { code, stdout, stderr } = await runToEnd(process.execPath, words, { env: this.environment });
+    if (code !== 0) throw new Error(stderr);
+    const file = join(this.directory, `token-${serviceAccount}`);
+    writeFileSync(file, stdout, { mode: 0o600 });
+    return { OUTRIDER_TOKEN_FILE: file, OUTRIDER_CA_FILE: join(this.plane.dataDir, 'trust-bundle.pem') };
+  }
+
+  /** Where the next instance of a service listens: they have the same port, each on a loopback address of its own. */
+  private async place(service: string): Promise<Place> {
+    const free = this.ports.get(service) ?? freePort();
+    this.ports.set(service, free);
+    const HOST = `127.0.0.${this.nextHost++}`;
+    return { HOST, OUTRIDER_APP_ADDRESS: HOST, PORT: String(await free) };
+  }
+
+  private unit(name: string, words: readonly string[], address: string, env: UnitOptions['env']): Unit {
+    return new Unit(this.start(`run ${name}`, words, env), address);
+  }
+
+  private start(name: string, words: readonly string[], env: UnitOptions['env']): RunningProcess {
+    const child = new RunningProcess(process.execPath, [PROGRAM, ...words], {
+      name,
+      env: { ...this.environment, ...env },
+    });
+    this.processes.push(child);
+    return child;
+  }
+
+  private get environment() {
+    return {
+      OUTRIDER_SERVER: this.plane.restUrl,
+      OUTRIDER_CONTROL_PLANE: this.plane.channelUrl,
+      OUTRIDER_DATA_DIR: this.plane.dataDir,
+      // tap's loaders are for tests, not for the programs under test.
+      NODE_OPTIONS: undefined,
+    };
   }
 
   /** As `outrider apply` does it. @throws when it is refused. */
@@ -190,7 +254,7 @@ export class RunningMesh implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.units.map(({ process }) => process.stop()));
+    await Promise.all(this.processes.map(each => each.stop()));
     await this.plane[Symbol.asyncDispose]();
     rmSync(this.directory, { recursive: true, force: true });
   }

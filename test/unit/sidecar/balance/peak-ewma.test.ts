@@ -75,6 +75,23 @@ t.test('a clock that steps back does no harm', t => {
   t.end();
 });
 
+t.test('silence costs: while answers are awaited, at least the time since the last news', t => {
+  const latency = known([2, 1_000]);
+  latency.awaits(1_000);
+  latency.awaits(1_001);
+  t.equal(latency.cost(2, 1_001), latency.currentMs(1_001) * 3, 'not yet');
+  t.equal(latency.cost(2, 1_500), 500 * 3);
+  t.equal(latency.cost(2, 1e6), 10_000 * 3, 'at most as much as the worst sample');
+  latency.answered(100, false, 1_600);
+  t.equal(latency.cost(1, 1_600), 100 * 2, 'one answer is news');
+  t.equal(latency.cost(1, 1_900), 300 * 2);
+  latency.gaveUp();
+  t.ok(latency.cost(0, 1_900) <= 100, 'nothing is awaited');
+  latency.awaits(5_000);
+  t.ok(latency.cost(1, 5_001) < 200, 'and a new wait begins anew');
+  t.end();
+});
+
 t.test('the latency stays between the least and the greatest sample, and the floor', t => {
   const samples = fc.array(fc.tuple(fc.double({ min: 0, max: 10_000, noNaN: true }), fc.nat(20_000)), { minLength: 1 });
   fc.assert(
