@@ -18,7 +18,7 @@ import { indexServices } from './service-index.ts';
 import { SnapshotStore, type ValidateSnapshot } from './snapshot-store.ts';
 import type { StateFolder } from './state-folder.ts';
 import { type OpenStream, type SidecarDescription, Subscriber } from './subscriber.ts';
-import { subscriptionKey } from './subscription-key.ts';
+import { SubscriptionKeys } from './subscription-key.ts';
 import { type Answer, Subscriptions, type WaitResult } from './subscriptions.ts';
 
 export type { WaitResult } from './subscriptions.ts';
@@ -119,9 +119,10 @@ const NO_CONTROL_PLANE = {
 const fromFile = (store: SnapshotStore, { namespace, certificates }: DiscoveryOptions): Discovery => {
   const { snapshots } = store;
   const index = followIndex(snapshots);
+  const keys = new SubscriptionKeys(namespace);
   store.followFile();
   certificates.load();
-  const lookup = (target: string): Answer => (index.has(subscriptionKey(target, namespace)) ? 'known' : 'not-in-mesh');
+  const lookup = (target: string): Answer => (index.has(keys.of(target)) ? 'known' : 'not-in-mesh');
   return {
     snapshots,
     get ready() {
@@ -151,6 +152,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
   const { namespace, certificates, clock, controlPlanes, random, log, inUse } = options;
   const { snapshots } = store;
   const index = followIndex(snapshots);
+  const keys = new SubscriptionKeys(namespace);
   const subscriptions = new Subscriptions({
     clock,
     inUse,
@@ -158,7 +160,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
     send: (type, names) => subscriber.send(type, names),
   });
   for (const target of options.upstreams) {
-    const name = subscriptionKey(target, namespace);
+    const name = keys.of(target);
     if (name !== undefined) subscriptions.add(name, undefined, true);
   }
   // What the last run used; what nobody uses again is given up after a while.
@@ -185,7 +187,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
       return store.loaded && certificates.current !== undefined;
     },
     lookup: target => {
-      const name = subscriptionKey(target, namespace);
+      const name = keys.of(target);
       if (name === undefined) return 'not-in-mesh';
       const answer = subscriptions.lookup(name);
       // What came as a backend of another service is complete, and subscribed to from its first use by name.
@@ -194,7 +196,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
       return 'known';
     },
     wait: (target, callback) => {
-      const name = subscriptionKey(target, namespace);
+      const name = keys.of(target);
       if (name !== undefined) return subscriptions.wait(name, callback);
       callback('not-in-mesh');
       return () => {};

@@ -20,3 +20,25 @@ export const subscriptionKey = (target: string, namespace: string): string | und
     ? `${service}.${second}`
     : undefined;
 };
+
+const MAX_KEPT = 1_000;
+
+/** The keys of one namespace's names; those that were asked for lately are kept, since every connection and request asks. */
+export class SubscriptionKeys {
+  private readonly kept = new Map<string, string | undefined>();
+  private readonly namespace: string;
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+  }
+
+  of(target: string): string | undefined {
+    const { kept } = this;
+    const known = kept.get(target);
+    if (known !== undefined) return known;
+    const key = subscriptionKey(target, this.namespace);
+    if (kept.size >= MAX_KEPT) kept.clear();
+    kept.set(target, key);
+    return key;
+  }
+}

@@ -143,7 +143,7 @@ export class Http1ServerConnection implements InputReader {
     } else if (this.state === 'body' || this.state === 'answer') {
       this.stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_ended'));
       this.socket.destroy();
-    } else this.socket.end();
+    } else if (!this.socket.writableEnded) this.socket.end();
   };
 
   private readonly onSocketClose = (): void => {

@@ -1,5 +1,5 @@
 import t from 'tap';
-import { subscriptionKey } from '../../../../sidecar/discovery/subscription-key.ts';
+import { SubscriptionKeys, subscriptionKey } from '../../../../sidecar/discovery/subscription-key.ts';
 
 t.test('every form of a name means the same service', t => {
   for (const name of [
@@ -39,5 +39,14 @@ t.test('what cannot be in the mesh is not asked for', t => {
     'a b',
   ])
     t.equal(subscriptionKey(name, 'shop'), undefined, JSON.stringify(name));
+  t.end();
+});
+
+t.test('kept keys are the same keys, however many names come', t => {
+  const keys = new SubscriptionKeys('shop');
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 1_500; i++) t.equal(keys.of(`s${i}:80`), `s${i}.shop`);
+    t.equal(keys.of('not a name'), undefined);
+  }
   t.end();
 });
