@@ -8,12 +8,15 @@ const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 /** Owned by the test. */
 export class ControlPlaneProcess implements AsyncDisposable {
   readonly dataDir: string;
+  readonly #flags: readonly string[];
   #process: RunningProcess | undefined;
   #restPort = 0;
   #channelPort = 0;
 
-  constructor(dataDir: string) {
+  /** `flags`: further ones of `outrider control-plane`. */
+  constructor(dataDir: string, flags: readonly string[] = []) {
     this.dataDir = dataDir;
+    this.#flags = flags;
   }
 
   get restUrl(): string {
@@ -29,9 +32,13 @@ export class ControlPlaneProcess implements AsyncDisposable {
   async start(): Promise<void> {
     const flags = ['--data-dir', this.dataDir, '--rest', `127.0.0.1:${this.#restPort}`];
     const others = ['--channel', `127.0.0.1:${this.#channelPort}`, '--metrics', '127.0.0.1:0'];
-    const child = new RunningProcess(process.execPath, [PROGRAM, 'control-plane', ...flags, ...others], {
-      env: { NODE_OPTIONS: undefined },
-    });
+    const child = new RunningProcess(
+      process.execPath,
+      [PROGRAM, 'control-plane', ...flags, ...others, ...this.#flags],
+      {
+        env: { NODE_OPTIONS: undefined },
+      },
+    );
     this.#process = child;
     await waitFor('the control plane', () => {
       const [, rest, channel] = /"rest_port":(\d+),"channel_port":(\d+)/.exec(child.stdout) ?? [];
