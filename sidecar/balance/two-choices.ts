@@ -8,6 +8,8 @@ export type Cost = (endpoint: Endpoint, active: number, nowMs: number) => number
 
 /** Costs that differ by less are the same; else the fading of old latencies alone would decide, and not the weights. */
 const MARGIN = 0.05;
+/** One that was drawn twice is taken unless it costs so many times as much as another: it hangs or is overloaded, and weights do not count. */
+const FAR = 4;
 
 /**
  * Power of two choices: two instances are drawn, the cheaper one is taken (Mitzenmacher 1996; Envoy LEAST_REQUEST, Finagle p2c).
@@ -38,7 +40,11 @@ export class TwoChoices implements Picker {
     const second = endpoints[apart ? this.otherThan(at) : weighted.draw(nowMs)] as Endpoint;
     if (first === except)
       return second === except ? (endpoints[weighted.drawOther(except, nowMs)] as Endpoint) : second;
-    if (second === except || second === first) return first;
+    if (second === except) return first;
+    if (second === first) {
+      const other = endpoints[this.otherThan(at)] as Endpoint;
+      return other !== except && this.costOf(first, nowMs) > FAR * this.costOf(other, nowMs) ? other : first;
+    }
     return this.costOf(second, nowMs) < this.costOf(first, nowMs) * (1 - MARGIN) ? second : first;
   }
 
@@ -57,4 +63,4 @@ export class TwoChoices implements Picker {
 export const latencyCost: Cost = (endpoint, active, nowMs) => endpoint.latency.cost(active, nowMs);
 
 /** Load alone. Envoy: LEAST_REQUEST. */
-export const loadCost: Cost = (_endpoint, active) => active;
+export const loadCost: Cost = (_endpoint, active) => active + 1;

@@ -1,5 +1,6 @@
 import t from 'tap';
-import type { Endpoint } from '../../../../sidecar/upstream/endpoint.ts';
+import { Endpoint } from '../../../../sidecar/upstream/endpoint.ts';
+import { endpointView } from '../route/snapshot.fixture.ts';
 import { endpointsOf, pickerOf } from './endpoints.fixture.ts';
 
 /** How many of `picks` at one moment go to each, all staying under way. */
@@ -27,6 +28,27 @@ t.test('least request: an instance that is busy is avoided', t => {
   endpoints[0]!.active = 10;
   const picker = pickerOf(endpoints, 'leastRequest');
   for (let i = 0; i < 50; i++) t.equal(picker.pick(1e6, undefined), endpoints[1]);
+  t.end();
+});
+
+t.test('an instance that hangs gets next to nothing, also by weight and while others are new', t => {
+  const share = (endpoints: readonly Endpoint[]): number => {
+    const [hung, ...others] = endpoints;
+    for (const endpoint of endpoints) endpoint.latency.observe(5, false, 1e6);
+    hung?.latency.awaits(1e6);
+    const picker = pickerOf(endpoints, 'peakEwma');
+    let picked = 0;
+    for (let i = 0; i < 1_000; i++) {
+      const nowMs = 1e6 + 100 + i;
+      for (const other of others) other.latency.observe(5, false, nowMs);
+      if (picker.pick(nowMs, undefined) === hung) picked++;
+    }
+    return picked;
+  };
+  t.equal(share(endpointsOf(1, 1, 1)), 0);
+  t.equal(share(endpointsOf(5, 1, 2)), 0, 'whatever its weight');
+  const joined = [...endpointsOf(1, 1), new Endpoint(endpointView('10.0.0.9:15006'), 1e6 - 5_000)];
+  t.equal(share(joined), 0, 'and while another one starts slowly');
   t.end();
 });
 
