@@ -119,7 +119,7 @@ export const NO_SERVICE = proxyError('NO_ROUTE', 'unknown_service');
 /** There is such a service, and it has other ports. */
 export const noPort = ({ name, namespace, ports }: ServiceView): ProxyError => {
   const list = ports.map(({ port, protocol }) => `${port} (${protocol})`).join(', ');
-  const says = `${name}.${namespace} has no such port. It has ${list}.`;
+  const says = `The service ${name}.${namespace} has no such port: it has ${list}.`;
   return { ...proxyError('NO_ROUTE', 'unknown_port', says), says };
 };
 

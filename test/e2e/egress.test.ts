@@ -81,7 +81,7 @@ t.test('ALLOW_ANY: what cannot be reached says why', async t => {
   t.match((await connectThroughProxy(pair.outbound, `localhost:${pair.outbound}`)).answer, /^HTTP\/1\.1 404 .*loop/s);
   t.match(
     await getThroughProxy(pair.outbound, 'http://web:81/'),
-    { status: 404, headers: { 'x-outrider-detail': 'unknown_service' } },
+    { status: 404, headers: { 'x-outrider-detail': 'unknown_port' } },
     'a port that a service of the mesh lacks does not lead out of it',
   );
 });

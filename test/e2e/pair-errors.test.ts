@@ -64,7 +64,7 @@ const checkAnswer = async (t: Test, answer: Dispatcher.ResponseData, status: num
 
 t.test('a name that nobody has', async t => {
   t.equal(await checkAnswer(t, await ask('nobody'), 404, 'NR'), 'unknown_service');
-  t.equal(await checkAnswer(t, await ask('web:81'), 404, 'NR'), 'unknown_service', 'a port that it lacks');
+  t.equal(await checkAnswer(t, await ask('web:81'), 404, 'NR'), 'unknown_port', 'a port that it lacks');
   const own = await request(url, { headers: { host: 'nobody', 'x-request-id': 'my-own-id' } });
   await own.body.dump();
   t.equal(own.headers['x-request-id'], 'my-own-id', "the caller's request id is kept");
