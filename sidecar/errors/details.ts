@@ -106,6 +106,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   head_too_large: 'The head is larger than the limit.',
   too_many_fields: 'The head has more fields than the limit.',
   header_list_too_large: 'The fields of an HTTP/2 head are larger than the limit.',
+  upgrade_ignored: 'A 2xx answers a request that asked for an upgrade.',
   unexpected_101: 'A 101 answers a request that asked for no upgrade.',
   too_many_informational: 'There are more 1xx answers than the limit.',
   unexpected_bytes: 'Bytes came when no answer was expected.',

@@ -35,6 +35,7 @@ export type Http1Fault =
   | 'head_too_large'
   | 'too_many_fields'
   | 'unexpected_101'
+  | 'upgrade_ignored'
   | 'too_many_informational'
   | 'unexpected_bytes';
 

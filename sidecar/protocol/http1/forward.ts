@@ -199,6 +199,8 @@ export class Http1ClientConnection implements InputReader {
       stream.informational(head);
       return undefined;
     }
+    // The server went on without the Upgrade, or means to have granted it: what follows could be read in two ways.
+    if (stream.protocol !== '' && status < 300) return 'upgrade_ignored';
     this.state = 'body';
     const none = stream.method === 'HEAD' || status === 204 || status === 304 || contentLength === 0;
     const kind = pattern.chunked ? 'chunked' : contentLength > 0 ? 'length' : 'close';

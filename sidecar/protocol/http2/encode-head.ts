@@ -6,9 +6,6 @@ import { encodeFields, fieldBytes, writeVolatileField } from './hpack/encoder.ts
  * they are made once and kept on the interned head. Stable fields first, volatile ones last (`docs/life-of-a-request.md`).
  */
 
-/** On the link, in a 200 to an Upgrade: the server went on without it. */
-export const UPGRADE_DECLINED = 'outrider-upgrade';
-
 const EMPTY = Buffer.alloc(0);
 
 const fieldsBlock = (fields: Fields): Buffer => {

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
-import { type FieldList, Fields, fieldValue, type RequestHead, ResponseHead } from '../head.ts';
+import { type FieldList, fieldValue, type RequestHead, ResponseHead } from '../head.ts';
 import type { ResponseSink, Upstream } from '../stream.ts';
 import { ResponseBuilder } from './build-response.ts';
 import { Http2Connection, type Http2Context } from './connection.ts';
 import { HeadReader, readTrailers } from './decode-head.ts';
-import { requestBlock, UPGRADE_DECLINED } from './encode-head.ts';
+import { requestBlock } from './encode-head.ts';
 import { H2_ERROR, type H2Error, MAX_STREAM_ID, PREFACE } from './frames.ts';
 import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
@@ -155,7 +155,7 @@ class ClientStream extends Http2Stream implements Upstream {
     }
     this.headSeen = true;
     const { method, protocol } = this.head;
-    const head = protocol !== '' && status === 200 ? switched(received, this.connection.link) : received;
+    const head = protocol !== '' && status === 200 ? switched(received) : received;
     this.tunnel = head.status === 101 || (method === 'CONNECT' && status === 200);
     if (method === 'HEAD' || status === 204 || status === 304) this.expected = 0;
     else if (!this.tunnel && volatile.length > 0) {
@@ -206,13 +206,5 @@ class ClientStream extends Http2Stream implements Upstream {
   }
 }
 
-/**
- * The 200 to an extended CONNECT is the 101 of an Upgrade (RFC 8441 §5), unless a sidecar says that the server went on without it.
- * Rare: one per connection of a WebSocket.
- */
-const switched = (head: ResponseHead, link: boolean): ResponseHead => {
-  const { list, http1Shape } = head.fields;
-  const at = link ? list.findIndex((name, i) => i % 2 === 0 && name === UPGRADE_DECLINED) : -1;
-  if (at < 0) return new ResponseHead(101, head.fields, head.mesh);
-  return new ResponseHead(200, new Fields(list.toSpliced(at, 2), http1Shape), head.mesh);
-};
+/** The 200 to an extended CONNECT is the 101 of an Upgrade (RFC 8441 §5). Rare: one per connection of a WebSocket. */
+const switched = (head: ResponseHead): ResponseHead => new ResponseHead(101, head.fields, head.mesh);

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
-import { type FieldList, Fields, fieldValue, NO_FIELDS, type RequestHead, ResponseHead } from '../head.ts';
+import { type FieldList, fieldValue, NO_FIELDS, type RequestHead, type ResponseHead } from '../head.ts';
 import type { Downstream, OnRequest, RequestSink } from '../stream.ts';
 import { RequestBuilder } from './build-request.ts';
 import { Http2Connection, type Http2Context } from './connection.ts';
 import { HeadReader, readTrailers } from './decode-head.ts';
-import { responseBlock, UPGRADE_DECLINED } from './encode-head.ts';
+import { responseBlock } from './encode-head.ts';
 import { H2_ERROR, type H2Error, MAX_STREAM_ID, PING, PREFACE } from './frames.ts';
 import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
@@ -159,8 +159,7 @@ class ServerStream extends Http2Stream implements Downstream {
     const { link } = this.connection;
     if (end) this.localEnded = true;
     this.tunnel = (this.upgrade && head.status === 101) || (this.connect && head.status === 200);
-    const out = this.upgrade && head.status === 200 ? declined(head, link) : head;
-    this.connection.writeHeaders(this.id, responseBlock(out, link), volatile, end);
+    this.connection.writeHeaders(this.id, responseBlock(head, link), volatile, end);
     if (end) this.afterEnd();
   }
 
@@ -228,14 +227,5 @@ const resetCode = (error: ProxyError): H2Error => {
   if (CANCELS.has(error.code)) return H2_ERROR.CANCEL;
   return error.retry === 'not-sent' ? H2_ERROR.REFUSED_STREAM : H2_ERROR.INTERNAL_ERROR;
 };
-
-/**
- * A 200 to an Upgrade: the server went on without it. On HTTP/2 a plain 200 would grant it (RFC 8441 §5), so to a sidecar the head says more,
- * and to anybody else the answer is a 502.
- */
-const declined = (head: ResponseHead, link: boolean): ResponseHead =>
-  link
-    ? new ResponseHead(200, new Fields([...head.fields.list, UPGRADE_DECLINED, 'declined'], head.fields.http1Shape))
-    : new ResponseHead(502, head.fields);
 
 const EMPTY = Buffer.alloc(0);

@@ -1,7 +1,6 @@
 import { VOLATILE } from '../head.ts';
 import { isReserved } from '../reserved-fields.ts';
 import { fieldProblem } from './check-fields.ts';
-import { UPGRADE_DECLINED } from './encode-head.ts';
 
 const CONTENT_LENGTH = /^[0-9]{1,15}$/;
 
@@ -12,12 +11,7 @@ export type Allowed = (name: string) => boolean;
 
 const nothing: Allowed = () => false;
 const linkRequestFields: ReadonlySet<string> = new Set(['outrider-h1', 'outrider-timeout-ms', 'outrider-attempt']);
-const linkResponseFields: ReadonlySet<string> = new Set([
-  'outrider-h1',
-  'x-outrider-flag',
-  'x-outrider-detail',
-  UPGRADE_DECLINED,
-]);
+const linkResponseFields: ReadonlySet<string> = new Set(['outrider-h1', 'x-outrider-flag', 'x-outrider-detail']);
 
 /** `trusted`: from another sidecar. */
 export const allowedInRequest = (trusted: boolean): Allowed =>

@@ -365,6 +365,16 @@ t.test('an Upgrade that is not granted leaves a connection that can be used agai
   t.notMatch(client.received, /<end>|dropped/);
 });
 
+t.test('a 2xx is no answer to an Upgrade: the connection is discarded', async t => {
+  for (const status of [200, 204]) {
+    const client = await RecordingClient.start(t);
+    const { response } = client.request(head('GET', '/', new Fields([]), 'websocket'), [], false);
+    client.peer.write(`HTTP/1.1 ${status} OK\r\nContent-Length: 0\r\n\r\n`);
+    await client.until(() => client.closed === 1);
+    t.match(response.reset, { code: 'UPSTREAM_PROTOCOL', detail: 'upgrade_ignored' });
+  }
+});
+
 t.test('no more than a window of a response is read before it was passed on', async t => {
   const client = await RecordingClient.start(t);
   const { response, upstream } = client.request(head());
