@@ -14,7 +14,7 @@ import { reportOutcome } from './resilience/outlier-detection/report-outcome.ts'
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
 import { findService } from './route/find-service.ts';
-import type { PlanMaker } from './route/make-outbound-plan.ts';
+import { countersTo, type PlanMaker } from './route/make-outbound-plan.ts';
 import { routeRequest } from './route/route-request.ts';
 import { Pipeline } from './step.ts';
 import { type Recording, recordExchange } from './telemetry/record-exchange.ts';
@@ -39,11 +39,17 @@ export interface OutboundOwners {
 
 const breakerOf = (exchange: Exchange): CircuitBreaker | undefined => exchange.backend?.cluster?.breaker;
 
+/** What ends before it is known where it goes is counted for the destination `unknown`. */
+const recordingOf = ({ recording, plans }: OutboundOwners): Recording => ({
+  ...recording,
+  unrouted: ({ head }) => countersTo(plans, head, undefined, '', ''),
+});
+
 /** The life of an exchange that leaves the app, in order; on the way back the same list is run from its end. */
 export const outbound = (o: OutboundOwners): Pipeline =>
   new Pipeline(
     [
-      recordExchange(o.recording), // first in, last out: sees every answer, ours or theirs
+      recordExchange(recordingOf(o)), // first in, last out: sees every answer, ours or theirs
       findService(o.discovery, o.plans.routing, o.clock), // the first request to a name waits for the control plane's answer
       passThrough(o.outside, o.discovery, o.plans), // what is not in the mesh leaves it here, where that is allowed
       routeRequest(o.plans, o.random), // before what depends on the destination; answers NO_ROUTE and redirects

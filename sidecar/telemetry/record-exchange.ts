@@ -3,6 +3,7 @@ import type { Exchange } from '../exchange.ts';
 import { fieldValue } from '../protocol/head.ts';
 import { CONTINUE, type Step } from '../step.ts';
 import type { AccessLog } from './access-log.ts';
+import type { HeadCounters } from './head-counters.ts';
 import { ensureRequestId, type NewRequestId } from './trace-context.ts';
 
 /** Exchanges under way in one direction. */
@@ -16,6 +17,8 @@ export interface Recording {
   readonly accessLog: AccessLog;
   readonly newRequestId: NewRequestId;
   readonly inFlight: InFlight;
+  /** Where an exchange is counted that ended before anybody knew where it goes. */
+  readonly unrouted?: (exchange: Exchange) => HeadCounters;
 }
 
 /** The first step in and the last out: gives the request an id, and counts and logs every answer, ours or theirs. */
@@ -30,7 +33,7 @@ export const recordExchange = (recording: Recording): Step => {
     end: exchange => {
       inFlight.count--;
       const durationMs = clock.nowMs() - exchange.startedAtMs;
-      const counters = exchange.plan?.countersFor(exchange);
+      const counters = countersOf(exchange, recording);
       if (counters !== undefined) {
         if (exchange.head.method !== 'CONNECT') counters.requestEnded(exchange, durationMs);
         else {
@@ -45,9 +48,13 @@ export const recordExchange = (recording: Recording): Step => {
   };
 };
 
-const entryOf = (exchange: Exchange, { direction, clock }: Recording, durationMs: number) => {
+const countersOf = (exchange: Exchange, { unrouted }: Recording): HeadCounters | undefined =>
+  exchange.plan === undefined ? unrouted?.(exchange) : exchange.plan.countersFor(exchange);
+
+const entryOf = (exchange: Exchange, recording: Recording, durationMs: number) => {
+  const { direction, clock } = recording;
   const { head, error, origin, plan } = exchange;
-  const labels = plan?.countersFor(exchange).labels;
+  const labels = countersOf(exchange, recording)?.labels;
   return {
     direction,
     startedAtWallMs: clock.wallMs() - durationMs,
