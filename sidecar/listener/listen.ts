@@ -1,6 +1,9 @@
 import net from 'node:net';
 import type { Address } from '../config.ts';
 
+/** A peer from which nothing came for so long is asked by TCP whether it is still there; Linux asks nine times, 75 s apart. */
+const KEEP_ALIVE_MS = 60_000;
+
 /** A listening socket. Owned by the proxy. */
 export class Listener implements AsyncDisposable {
   readonly name: string;
@@ -18,7 +21,10 @@ export class Listener implements AsyncDisposable {
   static async open(name: string, address: Address, onSocket: (socket: net.Socket) => void): Promise<Listener> {
     const hosts = address.host === '::' ? ['::', '0.0.0.0'] : [address.host];
     for (const host of hosts) {
-      const server = net.createServer({ allowHalfOpen: true, noDelay: true }, onSocket);
+      const server = net.createServer(
+        { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS },
+        onSocket,
+      );
       const error = await new Promise<NodeJS.ErrnoException | undefined>(resolve => {
         server.once('error', resolve);
         server.listen({ host, port: address.port, backlog: 4_096 }, () => resolve(undefined));

@@ -65,7 +65,7 @@ const startSidecar = async (name: string, service: string, appPorts: string): Pr
     },
   });
   sidecars.push(sidecar);
-  await sidecar.ready();
+  await sidecar.ready(60_000);
   return sidecar;
 };
 const startInstance = (name: string): Promise<Sidecar> =>

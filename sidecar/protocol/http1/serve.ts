@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { Timer } from '../../../common/clock.ts';
 import { proxyError } from '../../errors/proxy-error.ts';
+import { BUSY, IdleWatch } from '../idle-watch.ts';
 import type { RequestSink } from '../stream.ts';
 import { type Http1Fault, requestFault } from './faults.ts';
-import { BUSY, IdleWatch } from './idle-watch.ts';
 import { Input, type InputReader } from './input.ts';
 import { LINGER_MS } from './limits.ts';
 import { BodyReader } from './read-body.ts';

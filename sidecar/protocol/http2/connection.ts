@@ -150,6 +150,11 @@ export abstract class Http2Connection implements FrameHandler {
     }
   }
 
+  /** Of `FrameReader`. */
+  protected get unfinished(): number | undefined {
+    return this.reader.unfinished;
+  }
+
   // ---- receiving -------------------------------------------------------------------------------------------------
 
   /** Takes bytes off the wire, however they were cut. */

@@ -32,6 +32,8 @@ export class FrameReader {
   /** The beginning of a frame that is not complete. */
   private pending: Buffer = EMPTY;
   private settingsSeen = false;
+  /** Frames that were read. */
+  private frames = 0;
   // DATA whose payload is still coming in.
   private dataStream = 0;
   private dataRemaining = 0;
@@ -80,6 +82,11 @@ export class FrameReader {
     if (at < chunk.length && !handler.closed) this.keep(chunk.subarray(at));
   }
 
+  /** While a frame or a header block is unfinished: a number that stays the same until the peer goes on with the next. Else undefined. */
+  get unfinished(): number | undefined {
+    return this.pending.length > 0 || this.headerStream !== 0 ? this.frames : undefined;
+  }
+
   private keep(rest: Buffer): void {
     this.pending = rest.length < SMALL_BYTES && rest.length * 4 < rest.buffer.byteLength ? Buffer.from(rest) : rest;
   }
@@ -105,6 +112,7 @@ export class FrameReader {
   private beginData(flags: number, streamId: number, length: number): void {
     const { handler } = this;
     const end = (flags & FLAG.END_STREAM) !== 0;
+    this.frames++;
     handler.dataBegins(streamId, length);
     if (handler.closed) return;
     if (length === 0) return handler.dataBody(streamId, EMPTY, 0, end);
@@ -114,6 +122,7 @@ export class FrameReader {
   }
 
   private wholeFrame(type: number, flags: number, streamId: number, chunk: Buffer, start: number, end: number): void {
+    this.frames++;
     if (type === FRAME.DATA) this.paddedData(flags, streamId, chunk, start, end);
     else if (type === FRAME.HEADERS) this.headers(flags, streamId, chunk, start, end);
     else if (type === FRAME.CONTINUATION) this.continuation(flags, streamId, chunk, start, end);

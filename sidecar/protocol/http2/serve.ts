@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
 import { type FieldList, fieldValue, NO_FIELDS, type RequestHead, type ResponseHead } from '../head.ts';
+import { BUSY, IdleWatch } from '../idle-watch.ts';
 import type { Downstream, OnRequest, RequestSink } from '../stream.ts';
 import { RequestBuilder } from './build-request.ts';
 import { Http2Connection, type Http2Context } from './connection.ts';
@@ -9,6 +10,11 @@ import { responseBlock } from './encode-head.ts';
 import { H2_ERROR, type H2Error, MAX_STREAM_ID, PING, PREFACE } from './frames.ts';
 import { settingsFrame } from './settings.ts';
 import { Http2Stream } from './stream.ts';
+
+/** A frame or a header block must be complete so long after it began (at most a quarter later); as HTTP/1's head. */
+const FRAME_TIMEOUT_MS = 60_000;
+/** A connection without a stream is closed after this time; as HTTP/1's. */
+const KEEP_ALIVE_TIMEOUT_MS = 3_600_000;
 
 export interface Http2ServerContext extends Http2Context {
   readonly onRequest: OnRequest;
@@ -27,6 +33,7 @@ export class Http2ServerConnection extends Http2Connection {
     this.context = context;
     this.heads = new HeadReader(this.decoder, new RequestBuilder(context.link));
     this.open(EMPTY, settingsFrame(context.maxConcurrentStreams, false), context.hello);
+    this.watchIdleness(socket, context);
   }
 
   /** The requests that it carries now. */
@@ -39,6 +46,18 @@ export class Http2ServerConnection extends Http2Connection {
       const { sink } = stream as ServerStream;
       if (sink !== undefined) yield sink;
     }
+  }
+
+  /** Peers that begin and do not go on, and those that are idle. A link has its own way to find out who is gone. */
+  private watchIdleness(socket: Duplex, { clock, link }: Http2ServerContext): void {
+    const halfway = (): number => (this.prefaceLeft > 0 ? 0 : (this.unfinished ?? BUSY));
+    const stopped = (): void => this.fail(H2_ERROR.ENHANCE_YOUR_CALM, 'unfinished_frame');
+    const watches = [new IdleWatch(clock, FRAME_TIMEOUT_MS, halfway, stopped)];
+    const streams = (): number => (this.streams.size > 0 ? BUSY : this.lastPeerStream);
+    if (!link) watches.push(new IdleWatch(clock, KEEP_ALIVE_TIMEOUT_MS, streams, () => this.close()));
+    socket.once('close', () => {
+      for (const watch of watches) watch.stop();
+    });
   }
 
   /** Takes bytes off the wire; the client's preface first (RFC 9113 §3.4). */

@@ -495,3 +495,40 @@ test('a client that wants a smaller HPACK table is told, once, that we use none'
     [[0x20, 0x89], [0x89]],
   );
 });
+
+test('a frame, a header block or a preface that is begun must be finished within a minute', async t => {
+  const whole = headers(1, GET);
+  for (const [name, begin, goOn] of [
+    ['a frame', whole.subarray(0, 12), whole.subarray(12, 13)],
+    ['a header block', frame('HEADERS', END_STREAM, 1, whole.subarray(9, 12)), Buffer.alloc(0)],
+  ] as const) {
+    const bench = await ServerBench.open(t);
+    await bench.receive(begin);
+    bench.clock.advance(45_000);
+    await bench.receive(goOn);
+    t.notOk(bench.closed, name);
+    bench.clock.advance(30_000);
+    t.ok(bench.closed, name);
+    t.match(bench.news().at(-1), /^GOAWAY 0 11$/);
+  }
+  const slow = await ServerBench.open(t);
+  for (let i = 0; i < 20; i++) {
+    await slow.receive(headers(2 * i + 1, GET), headers(2 * i + 3, GET).subarray(0, 5));
+    slow.requests.at(-1)?.answer(204);
+    slow.clock.advance(30_000);
+    await slow.receive(headers(2 * i + 3, GET).subarray(5));
+    slow.requests.at(-1)?.answer(204);
+    i++;
+  }
+  t.notOk(slow.closed, 'one that goes on goes on');
+});
+
+test('a connection without a stream is closed after an hour, one with a stream is not', async t => {
+  const [idle, busy] = [await ServerBench.open(t), await ServerBench.open(t)];
+  await busy.receive(headers(1, GET));
+  for (const bench of [idle, busy]) for (let i = 0; i < 6; i++) bench.clock.advance(900_000);
+  t.ok(idle.closed);
+  t.equal(idle.news().at(-1), 'GOAWAY 0 0');
+  t.notOk(busy.closed);
+  busy.request.answer(204);
+});

@@ -1,6 +1,6 @@
 import t from 'tap';
-import { manualClock } from '../../../../../common/clock.ts';
-import { BUSY, IdleWatch } from '../../../../../sidecar/protocol/http1/idle-watch.ts';
+import { manualClock } from '../../../../common/clock.ts';
+import { BUSY, IdleWatch } from '../../../../sidecar/protocol/idle-watch.ts';
 
 t.test('a connection without activity is idle after the timeout, one that works is not', t => {
   const clock = manualClock();

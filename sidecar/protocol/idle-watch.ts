@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../../common/clock.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
 
 /** What `activity` says while a connection is at work. */
 export const BUSY = -1;
