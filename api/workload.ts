@@ -109,6 +109,13 @@ export const WORKLOAD: ResourceKind<Workload> = {
     },
     { name: 'Health', description: 'status.health', priority: 0, cell: ({ status }) => status?.health ?? 'Healthy' },
     {
+      name: 'Reason',
+      description: 'Why it is not healthy, status.conditions[Healthy].message',
+      priority: 1,
+      cell: ({ status }) =>
+        status?.conditions?.find(({ type, status: holds }) => type === 'Healthy' && holds === 'False')?.message ?? '',
+    },
+    {
       name: 'Service-Account',
       description: 'spec.serviceAccount',
       priority: 1,

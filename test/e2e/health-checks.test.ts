@@ -74,6 +74,10 @@ t.test(
       reason: 'CannotServe',
       message: /The app fails its health check on port \d+ \(GET \/healthz\): status 503\./,
     });
+    const { body: table } = await rest.call('GET', WORKLOADS, {
+      headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' },
+    });
+    t.match(JSON.stringify(table), 'status 503', 'and in the table, for `outrider get workloads -o wide`');
     t.match(await one.admin('/clusters'), /app +127\.0\.0\.\d+:\d+ +- +failing .* GET \/healthz: status 503\n/);
     const samples = await one.samples();
     const state = samples.find(({ name }) => name === 'outrider_health_check_state');

@@ -31,6 +31,8 @@ const app = createServer((incoming, response) => {
     response.end('done');
   }, IDLE_MS / 4);
 });
+const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
+app.on('upgrade', (_, socket) => socket.on('error', () => undefined).write(SWITCHING));
 /** Gives back what it gets. */
 let closed = 0;
 const echo = net.createServer(socket => {
@@ -84,6 +86,17 @@ t.test('over HTTP/2 the idle stream is reset, and its connection stays', async t
   t.match(text, /done$/);
 });
 
+t.test('a tunnel that an Upgrade made is broken off too', async t => {
+  const socket = net.connect(pair.outbound, '127.0.0.1');
+  socket.on('error', () => undefined);
+  socket.write('GET /upgrade HTTP/1.1\r\nHost: app\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  const [head] = await once(socket, 'data');
+  t.match(String(head), /^HTTP\/1\.1 101 /);
+  const startMs = performance.now();
+  await waitFor('its end', () => socket.closed);
+  t.ok(performance.now() - startMs >= IDLE_MS * 0.9, 'not early');
+});
+
 t.test(
   'a TCP connection without a byte ends, in order for the caller, and the app learns of it; one that is used stays',
   async t => {
@@ -112,7 +125,7 @@ t.test(
 t.test('all of them are counted, and say why', async t => {
   const samples = await pair.a.samples();
   const of = (service: string) => total(samples, 'outrider_idle_timeouts_total', { destination_service: service });
-  t.equal(of('app'), 3);
+  t.equal(of('app'), 4);
   t.equal(of('echo'), 1);
   t.match(pair.a.process.stdout, /"flags":"SI","error":"IDLE_TIMEOUT","detail":"idle_timeout"/);
 });
