@@ -10,7 +10,7 @@ import { startSidecarPair } from '../support/pair.ts';
 import { total } from '../support/prometheus-text.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const IDLE_MS = 400;
+const IDLE_MS = 600;
 
 const listen = async (server: Server): Promise<number> => {
   server.listen(0, '127.0.0.1');
@@ -18,18 +18,18 @@ const listen = async (server: Server): Promise<number> => {
   return (server.address() as AddressInfo).port;
 };
 
-/** `/silent` never answers; `/stuck` begins and says no more; `/ticks` says something eight times, over twice the idle timeout. */
+/** `/silent` never answers; `/stuck` begins and says no more; `/ticks` says something twelve times, over twice the idle timeout. */
 const app = createServer((incoming, response) => {
   if (incoming.url === '/silent') return;
   response.write('begun ');
   if (incoming.url === '/stuck') return;
-  let left = 8;
+  let left = 12;
   const ticks = setInterval(() => {
     response.write('tick ');
     if (--left > 0) return;
     clearInterval(ticks);
     response.end('done');
-  }, IDLE_MS / 4);
+  }, IDLE_MS / 6);
 });
 const SWITCHING = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 app.on('upgrade', (_, socket) => socket.on('error', () => undefined).write(SWITCHING));
@@ -71,7 +71,7 @@ t.test('a request that nobody answers gets 504, and an answer that comes to a st
 
 t.test('a stream that moves now and then goes on for as long as it likes', async t => {
   const answer = await get('/ticks');
-  t.match(await answer.body.text(), /^begun (tick ){8}done$/);
+  t.match(await answer.body.text(), /^begun (tick ){12}done$/);
 });
 
 t.test('over HTTP/2 the idle stream is reset, and its connection stays', async t => {
@@ -106,7 +106,7 @@ t.test(
       return socket;
     };
     const [idle, used] = [await dial(), await dial()];
-    const ticks = setInterval(() => used.write('x'), IDLE_MS / 4);
+    const ticks = setInterval(() => used.write('x'), IDLE_MS / 6);
     let usedClosed = false;
     used.resume().once('close', () => {
       usedClosed = true;
