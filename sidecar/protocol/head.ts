@@ -104,6 +104,8 @@ export class RequestHead {
   readonly link: LinkInfo | undefined;
   /** Cache of the HTTP/2 codec: pseudo-header fields and fields as HPACK. */
   hpackBlock: Buffer | undefined = undefined;
+  /** Cache of the HTTP/1 codec: the request line; '' when it can't be written. */
+  http1Line: string | undefined = undefined;
   /** Owned by the stage that matches routes: everything that was decided about this head, for one config version. */
   plan: object | undefined = undefined;
 

@@ -20,19 +20,26 @@ export interface ResponseTo {
  * Framing: a Content-Length as it is; else chunked when a body comes; else none. An Upgrade's bytes come later (`beginRaw`).
  */
 export const beginRequest = (writer: MessageWriter, head: RequestHead, volatile: FieldList, end: boolean): boolean => {
-  const { method, path, authority, fields, protocol } = head;
+  const { method, authority, fields, protocol } = head;
   const length = announcedLength(volatile);
-  if (length === BAD_FIELDS || (end && length > 0) || !isWritableTarget(method, path, authority)) return false;
+  const line = requestLine(head);
+  if (length === BAD_FIELDS || (end && length > 0) || line === '') return false;
   const upgrade = protocol !== '';
   const chunked = !end && length < 0 && !upgrade;
   let last = '';
   if (upgrade) last = `connection: Upgrade\r\nupgrade: ${protocol}\r\n`;
   else if (end && length < 0 && fields.http1Shape === '' && WITH_BODY.has(method)) last = 'content-length: 0\r\n';
-  const start = `${method} ${path} HTTP/1.1\r\n`;
-  const text = templateOf(fields).render(start, authority, volatile, !upgrade, chunked, last);
+  const text = templateOf(fields).render(line, authority, volatile, !upgrade, chunked, last);
   const framing: Framing = chunked ? 'chunked' : length > 0 && !upgrade ? 'length' : 'none';
   writer.begin(text, framing, length);
   return true;
+};
+
+/** Made once for each head; '' when a request line of these would say something else. */
+const requestLine = (head: RequestHead): string => {
+  const { method, path, authority } = head;
+  head.http1Line ??= isWritableTarget(method, path, authority) ? `${method} ${path} HTTP/1.1\r\n` : '';
+  return head.http1Line;
 };
 
 /**
