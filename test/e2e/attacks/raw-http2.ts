@@ -30,7 +30,7 @@ export class RawHttp2 implements Disposable {
     this.socket.on('close', () => {
       this.closed = true;
     });
-    this.socket.on('data', chunk => this.read(chunk));
+    this.socket.on('data', (chunk: Buffer) => this.read(chunk));
     this.write(PREFACE, settings(announced));
   }
 
