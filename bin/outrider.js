@@ -8,6 +8,15 @@ if (major < 24) {
   );
   process.exit(1);
 }
+
+// V8's young generation may grow to 4 MB instead of 16: 25 MB less memory beside every app. It is an option of the process,
+// so the process begins anew with it, under its own id; whoever sets the option in another way is left alone.
+const YOUNG = '--max-semi-space-size';
+const isSet = [...process.execArgv, process.env.NODE_OPTIONS ?? ''].some(option => option.includes(YOUNG));
+if (['sidecar', 'run'].includes(process.argv[2]) && !isSet && process.platform === 'linux') {
+  process.execve(process.execPath, [process.execPath, ...process.execArgv, `${YOUNG}=4`, ...process.argv.slice(1)]);
+}
+
 await import('../dist/cli/main.js').catch(error => {
   if (error.code !== 'ERR_MODULE_NOT_FOUND' || !String(error.message).includes('dist/cli/main.js')) throw error;
   process.stderr.write('outrider: this checkout is not built yet; run `npm run build` first.\n');

@@ -4,5 +4,10 @@ import { enableCompileCache } from 'node:module';
 import { compileCacheFolder } from './compile-cache-folder.ts';
 
 enableCompileCache(compileCacheFolder(process.env));
+// `outrider get workloads | head`: who has read enough is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
 const { runProgram } = await import('./program.ts');
 await runProgram(process.argv);

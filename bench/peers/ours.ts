@@ -11,7 +11,8 @@ import type { AppProtocol, Peer, PeerName } from './peer.ts';
 import { type ProxyProcess, startPair } from './start-pair.ts';
 
 const SOURCE = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
-const BUILT = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const BUILT = fileURLToPath(new URL('../../bin/outrider.js', import.meta.url));
+const BUILD = fileURLToPath(new URL('../../dist', import.meta.url));
 
 const PORT_PROTOCOL: Readonly<Record<AppProtocol, PortProtocol>> = {
   http1: 'http',
@@ -107,5 +108,5 @@ export const before = (workTree: string): Peer => outrider({ name: 'before', pro
 export const oursBuilt = outrider({
   name: 'ours (built)',
   program: BUILT,
-  unavailable: () => (existsSync(BUILT) ? undefined : 'there is no build; `npm run build` makes one.'),
+  unavailable: () => (existsSync(BUILD) ? undefined : 'there is no build; `npm run build` makes one.'),
 });
