@@ -114,7 +114,7 @@ t.test('Python and Node call each other by what `run` gives them', { skip }, asy
   };
 
   const flask = [PYTHON, '-m', 'flask', '--app', 'greeter', 'run', '--port', String(flaskPort)];
-  await using greeter = serve('greeter', 'http', flaskPort, flask);
+  await using _greeter = serve('greeter', 'http', flaskPort, flask);
   await ask('asker', node('ask.mjs', 'http://greeter/'), 'Flask greets spiffe://mesh.local/ns/default/sa/asker');
   const firstMs = performance.now() - started;
   t.comment(`first answer over mTLS after ${Math.round(firstMs)} ms, control plane and both sidecars included`);
