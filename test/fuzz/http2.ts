@@ -1,7 +1,7 @@
 /**
  * Mutated HTTP/2 against the codec: `node test/fuzz/http2.ts [--count 100000] [--seed N]`. Prints the seed.
  * Both roles must never throw or hang; never tell of an incomplete or invalid head, or of a body as complete that is not; give every account
- * back; write only well-formed frames; and tell and answer the same however the bytes are cut.
+ * back; write only well-formed frames; and tell and answer the same however the bytes are cut. What goes on as HTTP/1 must have one reading.
  */
 
 import { deepStrictEqual, ok, strictEqual } from 'node:assert';
@@ -34,6 +34,7 @@ import {
   WireSocket,
   windowUpdate,
 } from '../unit/sidecar/protocol/http2/wire.ts';
+import { hasOneReading } from './http1/written-request.ts';
 
 const FORBIDDEN = /[\0\r\n]/;
 const OK = new ResponseHead(200, new Fields([]));
@@ -46,7 +47,7 @@ class Told {
   private readonly length: number;
   private body = '';
   private state: 'open' | 'complete' | 'reset' = 'open';
-  private trailers = '';
+  private trailers: FieldList = [];
 
   constructor(name: string, start: string, volatile: FieldList, fields: FieldList, end: boolean, bodyless: boolean) {
     this.name = name;
@@ -65,7 +66,7 @@ class Told {
   }
   end(trailers: FieldList): void {
     strictEqual(this.state, 'open', 'nothing comes after the end');
-    this.trailers = trailers.join(' ');
+    this.trailers = trailers;
     this.complete();
   }
   reset(): void {
@@ -75,9 +76,14 @@ class Told {
     ok(this.length === -1 || this.length === this.body.length, 'a body that is told as complete has its length');
     this.state = 'complete';
   }
+  /** The request goes on as HTTP/1, where it must have one reading. A tunnel has no body that could be read in two ways. */
+  goesOn(head: RequestHead, volatile: FieldList): void {
+    if (this.state !== 'complete' || head.method === 'CONNECT' || head.protocol !== '') return;
+    hasOneReading({ head, volatile, body: this.body }, this.trailers, this.start);
+  }
   get text(): string {
     // How much of a body comes before the frame that breaks the rules may follow the cuts.
-    return `${this.name} ${this.start} ${this.state} ${this.state === 'complete' ? this.body : ''} ${this.trailers}`;
+    return `${this.name} ${this.start} ${this.state} ${this.state === 'complete' ? this.body : ''} ${this.trailers.join(' ')}`;
   }
 }
 
@@ -116,6 +122,7 @@ const serve = (parts: readonly Buffer[], link: boolean): Transcript => {
       const request = new Told(`request ${told.length}`, start, volatile, head.fields.list, end, false);
       told.push(request);
       const answer = (): void => {
+        request.goesOn(head, volatile);
         const plain = head.path.length % 2 === 0;
         downstream.sendHead(head.protocol === '' ? OK : new ResponseHead(101, OK.fields), [], plain);
         if (!plain) downstream.sendData(Buffer.from('answer'), false);
@@ -215,6 +222,11 @@ const FIELDS = [
   ['outrider-h1', '1.1;'],
   ['content-length', '5'],
   ['X', 'y'],
+  ['x', 'a\r\n\r\nGET /s HTTP/1.1\r\nHost: a'],
+  ['transfer-encoding', 'chunked'],
+  ['content-length', '05'],
+  ['outrider-h1', '1.1;Host,Transfer-Encoding,Content-Length,x'],
+  ['outrider-h1', '1.0;a\r\nb'],
   ['x', 'a\rb'],
   ['connection', 'close'],
   ['outrider-to', 'a.b'],
