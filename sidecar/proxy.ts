@@ -165,10 +165,8 @@ export class SidecarProxy {
         if (discovery.lookup(target) !== 'unknown') done();
         else discovery.wait(target, done);
       },
-      isRawTcp: target => {
-        const protocol = this.routing.table.find(target)?.port.protocol;
-        return protocol === 'tcp' || protocol === 'thrift';
-      },
+      isRawTcp: target => this.routing.table.find(target)?.port.protocol === 'tcp',
+      isThrift: target => this.routing.table.find(target)?.port.protocol === 'thrift',
       isKnown: target => this.routing.table.find(target) !== undefined,
       onProtocolError: onProtocolError('outbound'),
     });

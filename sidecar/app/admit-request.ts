@@ -3,7 +3,7 @@ import { proxyError } from '../errors/proxy-error.ts';
 import { isGrpc } from '../errors/respond-to-error.ts';
 import type { LinkOrigin } from '../origin.ts';
 import { type FieldList, Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
-import { rpcLabels } from '../route/rpc-labels.ts';
+import { isThrift, rpcLabels } from '../route/rpc-labels.ts';
 import { SharedCounters } from '../route/shared-counters.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
 import { HeadCounters } from '../telemetry/head-counters.ts';
@@ -67,6 +67,7 @@ const makePlan = (admission: Admission, shared: SharedCounters, head: RequestHea
     head.path,
     appFields(head.fields, origin, self),
     head.protocol,
+    isThrift(head) ? head.link : undefined,
   );
   const transport = transports.get(port.port, kindFor(head, port));
   const route = head.link?.route ?? '';
@@ -82,6 +83,7 @@ const makePlan = (admission: Admission, shared: SharedCounters, head: RequestHea
 
 const kindFor = (head: RequestHead, port: AppPort): TransportKind => {
   if (head.method === 'CONNECT') return 'tcp';
+  if (isThrift(head)) return 'thrift';
   return port.protocol === 'http2' || port.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
 };
 

@@ -19,10 +19,11 @@ export const detectHttp = (bytes: Buffer): Detected | undefined => {
  * Reads until the protocol is known, then hands over the bytes that were read, with no listener left behind.
  * A connection that ends or stays silent before that is closed.
  */
-export const detectProtocol = (
+export const detectProtocol = <Told>(
   socket: net.Socket,
   clock: Clock,
-  done: (detected: Detected, bytes: Buffer) => void,
+  detect: (bytes: Buffer) => Told | undefined,
+  done: (detected: Told, bytes: Buffer) => void,
   onClose: () => void,
 ): void => {
   let bytes: Buffer = Buffer.alloc(0);
@@ -38,7 +39,7 @@ export const detectProtocol = (
   };
   const onData = (chunk: Buffer): void => {
     bytes = bytes.length === 0 ? chunk : Buffer.concat([bytes, chunk]);
-    const detected = detectHttp(bytes);
+    const detected = detect(bytes);
     if (detected === undefined) return;
     leave();
     done(detected, bytes);

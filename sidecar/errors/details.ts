@@ -72,6 +72,18 @@ export const DETAILS: Readonly<Record<string, string>> = {
   attempt_timeout: 'The time limit of one attempt passed, and it could not be repeated.',
   idle_timeout: 'No byte went in either direction for as long as the idle timeout of the destination allows.',
 
+  // Thrift: the message breaks a rule.
+  thrift_length: 'A length or count of a message is negative or larger than the limit.',
+  thrift_version: 'The bytes are not the beginning of a message of the protocol with which the connection began.',
+  thrift_name: 'The name of a method is empty or longer than the limit.',
+  thrift_type: 'A field or an element has a type that does not exist.',
+  thrift_truncated: 'A frame is shorter than the message in it.',
+  thrift_depth: 'Structs and containers are nested deeper than the limit.',
+  thrift_header: 'A THeader cannot be read, or its payload is transformed.',
+  thrift_message_type: 'A call came where a reply was expected, or the other way round.',
+  thrift_sequence: 'A reply has another sequence number than the call.',
+  thrift_call: 'The calling sidecar did not say how the call is written.',
+
   // HTTP/1: the message breaks a rule.
   bad_request_line: 'The request line cannot be read.',
   bad_method: 'The method is not a token.',

@@ -3,7 +3,8 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 import { readIntoScratch } from '../../common/read-into-scratch.ts';
-import { detectProtocol } from '../detect/detect-protocol.ts';
+import { detectHttp, detectProtocol } from '../detect/detect-protocol.ts';
+import { type DetectedThrift, detectThrift } from '../detect/detect-thrift.ts';
 import { ConnectTunnel } from '../egress/connect-tunnel.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
@@ -16,6 +17,8 @@ import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream, OnRequest, RequestSink } from '../protocol/stream.ts';
 import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
+import { CallHeads } from '../protocol/thrift/call-heads.ts';
+import { ThriftServerConnection } from '../protocol/thrift/serve.ts';
 import type { Connections, ServerConnection } from './connections.ts';
 
 /** Streams that one app connection may have open. */
@@ -30,21 +33,25 @@ export interface AppConnectionOptions {
   readonly whenFound: (target: string, done: () => void) => void;
   /** True when the service behind `target` is raw TCP: nothing is read into the bytes. */
   readonly isRawTcp: (target: string) => boolean;
+  /** True when the service behind `target` is declared as Thrift: its calls are read, unless they are of a kind that is passed on as TCP. */
+  readonly isThrift: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
   readonly isKnown: (target: string) => boolean;
   /** A connection broke its protocol before there was an exchange. */
   readonly onProtocolError: (error: ProxyError) => void;
 }
 
-/** The heads of HTTP/1 connections that go the same way: interned together, since their plans are the same. */
+/** The heads of connections that go the same way: interned together, since their plans are the same. */
 export interface AppListenerState {
   readonly origin: AppOrigin;
+  readonly calls: CallHeads;
   readonly heads: Http1RequestHeads;
 }
 
 /** `target`: the service that the listener stands for; undefined: each request says by its authority. */
 export const appListenerState = (target: string | undefined): AppListenerState => ({
   origin: { link: false, target },
+  calls: new CallHeads(),
   heads: new Http1RequestHeads(),
 });
 
@@ -67,6 +74,7 @@ export class AppConnections {
     if (target === undefined) return this.serveHttp(socket, state);
     this.whenFound(socket, target, () => {
       if (this.options.isRawTcp(target)) this.serveTcp(socket, state, target);
+      else if (this.options.isThrift(target)) this.serveThrift(socket, state, target);
       else this.serveHttp(socket, state);
     });
   }
@@ -87,6 +95,7 @@ export class AppConnections {
     detectProtocol(
       socket,
       this.options.clock,
+      detectHttp,
       (detected, bytes) => {
         this.options.connections.remove(waiting);
         const connection = detected === 'http2' ? this.serveHttp2(socket, state) : this.serveHttp1(socket, state);
@@ -94,6 +103,31 @@ export class AppConnections {
       },
       () => this.options.connections.remove(waiting),
     );
+  }
+
+  private serveThrift(socket: net.Socket, state: AppListenerState, target: string): void {
+    const { connections, clock, exchange, onProtocolError } = this.options;
+    const waiting: ServerConnection = { drain: () => socket.destroy(), close: () => socket.destroy() };
+    connections.add(waiting);
+    const serve = (detected: DetectedThrift, bytes: Buffer): void => {
+      connections.remove(waiting);
+      if (detected === 'tcp') {
+        socket.unshift(bytes);
+        return this.serveTcp(socket, state, target);
+      }
+      const connection: ThriftServerConnection = new ThriftServerConnection(socket, {
+        ...detected,
+        authority: target,
+        heads: state.calls,
+        account: exchange.account,
+        onRequest: this.onRequest(state),
+        onProtocolError,
+        onClose: () => connections.remove(connection),
+      });
+      connections.add(connection);
+      connection.push(bytes);
+    };
+    detectProtocol(socket, clock, detectThrift, serve, () => connections.remove(waiting));
   }
 
   private onRequest(state: AppListenerState): OnRequest {

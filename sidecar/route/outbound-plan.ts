@@ -57,7 +57,7 @@ export class PlanBackend {
         path,
         fields,
         protocol,
-        cluster.linkInfo(port, this.route),
+        cluster.linkInfo(port, this.route, this.head.link?.thrift),
       );
     }
     return this.linked;

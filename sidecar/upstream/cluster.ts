@@ -54,11 +54,11 @@ export class Cluster {
   }
 
   /** The link's fields for requests to this app port by this route: the same object each time. */
-  linkInfo(port: number, route: string): LinkInfo {
-    const key = `${port} ${route}`;
+  linkInfo(port: number, route: string, thrift = ''): LinkInfo {
+    const key = `${port} ${route} ${thrift}`;
     let link = this.links.get(key);
     if (link === undefined) {
-      link = new LinkInfo(this.serviceName, port, route);
+      link = new LinkInfo(this.serviceName, port, route, thrift);
       this.links.set(key, link);
     }
     return link;

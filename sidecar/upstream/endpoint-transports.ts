@@ -5,6 +5,7 @@ import type { Exchange } from '../exchange.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import { dialMtls } from '../identity/originate-mtls.ts';
 import type { RequestHead } from '../protocol/head.ts';
+import { isThrift } from '../route/rpc-labels.ts';
 import type { Cluster } from './cluster.ts';
 import { dialTcp } from './dial-tcp.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -120,6 +121,7 @@ export class EndpointTransports {
 
 const plainKind = (cluster: Cluster, head: RequestHead): TransportKind => {
   if (head.method === 'CONNECT') return 'tcp';
+  if (isThrift(head)) return 'thrift';
   return cluster.protocol === 'http2' || cluster.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
 };
 

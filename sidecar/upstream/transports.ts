@@ -1,11 +1,13 @@
 import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
+import { Http1ClientConnection } from '../protocol/http1/forward.ts';
 import type { Http1ResponseHeads } from '../protocol/http1/response-heads.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { WindowAccount } from '../protocol/stream.ts';
+import { ThriftClientConnection } from '../protocol/thrift/forward.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
-import { Http1Pool } from './http1-pool.ts';
 import { MultiplexedPool } from './multiplexed-pool.ts';
+import { SerialPool } from './serial-pool.ts';
 import { TcpDialer } from './tcp-dialer.ts';
 import type { Dial, Transport } from './transport.ts';
 
@@ -19,7 +21,7 @@ export interface TransportParts {
 }
 
 /** How plain connections are used; `link` is the mesh's own. */
-export type TransportKind = 'http1' | 'http2' | 'tcp';
+export type TransportKind = 'http1' | 'http2' | 'tcp' | 'thrift';
 
 const NO_HELLO = Buffer.alloc(0);
 /** Streams that we open on one plain HTTP/2 connection, when the server allows as many. */
@@ -38,11 +40,23 @@ export const plainTransport = (
   const { account, blocks, clock, random, heads } = parts;
   switch (kind) {
     case 'http1':
-      return new Http1Pool({ dial, breaker, clock, http1: { heads, account } });
+      return new SerialPool({
+        dial,
+        breaker,
+        clock,
+        connect: (socket, events) => new Http1ClientConnection(socket, { heads, account, ...events }),
+      });
     case 'http2': {
       const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_STREAMS, link: false, hello: NO_HELLO };
       return new MultiplexedPool({ dial, breaker, clock, random, replaceAtMs: never, http2 });
     }
+    case 'thrift':
+      return new SerialPool({
+        dial,
+        breaker,
+        clock,
+        connect: (socket, events) => new ThriftClientConnection(socket, { account, ...events }),
+      });
     case 'tcp':
       return new TcpDialer({ dial, breaker, account });
     default:

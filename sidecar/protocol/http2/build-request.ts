@@ -3,7 +3,7 @@ import { isAuthority, isMethod, isPath } from './check-fields.ts';
 import type { HeadBuilder } from './decode-head.ts';
 import { FieldIntern } from './field-intern.ts';
 import { RequestPattern } from './request-pattern.ts';
-import { allowedInRequest, FieldSorter } from './sort-fields.ts';
+import { type Allowed, allowedInRequest, FieldSorter } from './sort-fields.ts';
 
 /** A power of two. */
 const PATTERNS = 64;
@@ -23,6 +23,8 @@ export interface RequestLine {
  */
 export class RequestBuilder implements HeadBuilder<RequestHead> {
   readonly allowed;
+  /** Reserved names whose value makes a difference. */
+  private readonly counts: Allowed;
   private readonly trusted: boolean;
   private readonly fields = new FieldIntern();
   private readonly patterns: (RequestPattern | undefined)[] = Array.from({ length: PATTERNS }, () => undefined);
@@ -30,6 +32,7 @@ export class RequestBuilder implements HeadBuilder<RequestHead> {
   constructor(trusted: boolean) {
     this.trusted = trusted;
     this.allowed = allowedInRequest(trusted);
+    this.counts = name => this.allowed(name) || (trusted && LINK_FIELDS.has(name));
   }
 
   build(list: readonly string[], volatile: string[]): RequestHead | string {
@@ -39,8 +42,7 @@ export class RequestBuilder implements HeadBuilder<RequestHead> {
     const head = this.patterns[slot]?.match(list, volatile);
     if (head !== undefined) return head;
     const made = this.derive(list, volatile);
-    if (typeof made !== 'string' && made.path !== '')
-      this.patterns[slot] = new RequestPattern(list, made, this.allowed);
+    if (typeof made !== 'string' && made.path !== '') this.patterns[slot] = new RequestPattern(list, made, this.counts);
     return made;
   }
 

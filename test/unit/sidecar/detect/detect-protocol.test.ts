@@ -24,6 +24,7 @@ const start = () => {
   detectProtocol(
     socket as unknown as net.Socket,
     clock,
+    detectHttp,
     (detected, bytes) => said.push(`${detected} ${bytes.toString()}`),
     () => said.push('closed'),
   );

@@ -1,10 +1,11 @@
 import t from 'tap';
 import { manualClock } from '../../../../common/clock.ts';
 import { NO_FIELDS } from '../../../../sidecar/protocol/head.ts';
+import { Http1ClientConnection } from '../../../../sidecar/protocol/http1/forward.ts';
 import { Http1ResponseHeads } from '../../../../sidecar/protocol/http1/response-heads.ts';
 import { CircuitBreaker } from '../../../../sidecar/resilience/circuit-breaker.ts';
-import { Http1Pool } from '../../../../sidecar/upstream/http1-pool.ts';
 import { LearnedIdleTime } from '../../../../sidecar/upstream/learned-idle-time.ts';
+import { SerialPool } from '../../../../sidecar/upstream/serial-pool.ts';
 import { requestHead } from '../exchange.fixture.ts';
 import { account, FakeAttempt, type FakeSocket, limits, manualDial, turns } from './pools.fixture.ts';
 
@@ -17,7 +18,12 @@ const start = (changes: Parameters<typeof limits>[0] = {}) => {
   const dials = manualDial();
   const breaker = new CircuitBreaker(limits(changes));
   const http1 = { heads: new Http1ResponseHeads(), account: account() };
-  const pool = new Http1Pool({ dial: dials.dial, breaker, clock, http1 });
+  const pool = new SerialPool({
+    dial: dials.dial,
+    breaker,
+    clock,
+    connect: (socket, events) => new Http1ClientConnection(socket, { ...http1, ...events }),
+  });
   const send = (head = GET, fresh = false): FakeAttempt => {
     const attempt = new FakeAttempt(fresh);
     pool.send(attempt, head, NO_FIELDS);

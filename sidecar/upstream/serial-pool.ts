@@ -1,7 +1,8 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { FieldList, RequestHead } from '../protocol/head.ts';
-import { Http1ClientConnection, type Http1ClientContext } from '../protocol/http1/forward.ts';
+import type { ResponseSink, Upstream } from '../protocol/stream.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import { isSafe } from '../resilience/retry-policy.ts';
 import { LearnedIdleTime } from './learned-idle-time.ts';
@@ -11,27 +12,43 @@ import { type Waiting, WaitingLine } from './waiting-line.ts';
 /** A request that must not be repeated looks whether a connection that was idle for longer was closed meanwhile. */
 const LOOK_AFTER_MS = 100;
 
-export interface Http1PoolOptions {
+/** A connection that carries one exchange at a time. */
+export interface SerialConnection {
+  /** Begins an exchange. On a connection that just closed it is reset as `not-sent`. */
+  request(sink: ResponseSink, head: RequestHead, volatile: FieldList, end: boolean): Upstream;
+  /** Closes at once; an open exchange is reset. */
+  close(): void;
+}
+
+/** What a connection tells its pool. */
+export interface SerialEvents {
+  /** The exchange is over and the connection takes another one. */
+  onIdle(connection: SerialConnection): void;
+  /** Once; the connection is gone, or will be soon and must not be used any more. */
+  onClose(connection: SerialConnection): void;
+}
+
+export interface SerialPoolOptions {
   readonly dial: Dial;
   readonly breaker: CircuitBreaker;
   readonly clock: Clock;
-  readonly http1: Omit<Http1ClientContext, 'onIdle' | 'onClose'>;
+  readonly connect: (socket: Duplex, events: SerialEvents) => SerialConnection;
 }
 
 /**
- * HTTP/1 connections to one address, each with one exchange at a time. The one that was used last is used next, so that those
+ * Connections to one address that carry one exchange at a time (HTTP/1, Thrift). The one that was used last is used next, so that those
  * that are not needed grow old and are closed by the other side. Owned by its address's transports; lives as long as its endpoint.
  *
  * Where a server closes an idle connection while a request is on its way, nobody knows whether it was seen. So connections are not used when
  * they have been idle for almost as long as the server was seen to wait; a request that must not be repeated lets the event loop read what
  * has come in, perhaps a FIN, before it is written; and a second attempt goes out on a connection that was never used.
  */
-export class Http1Pool implements Transport {
-  private readonly options: Http1PoolOptions;
-  private readonly context: Http1ClientContext;
+export class SerialPool implements Transport {
+  private readonly options: SerialPoolOptions;
+  private readonly events: SerialEvents;
   private readonly waiting: WaitingLine;
-  private readonly all = new Set<Http1ClientConnection>();
-  private readonly idle: Http1ClientConnection[] = [];
+  private readonly all = new Set<SerialConnection>();
+  private readonly idle: SerialConnection[] = [];
   /** Since when, for each of `idle`. */
   private readonly idleSinceMs: number[] = [];
   private readonly idleTime: LearnedIdleTime;
@@ -39,12 +56,11 @@ export class Http1Pool implements Transport {
   private draining = false;
   private looking = false;
 
-  constructor(options: Http1PoolOptions) {
+  constructor(options: SerialPoolOptions) {
     this.options = options;
     this.waiting = new WaitingLine(options.breaker);
     this.idleTime = new LearnedIdleTime(options.clock);
-    this.context = {
-      ...options.http1,
+    this.events = {
       onIdle: connection => this.onIdle(connection),
       onClose: connection => this.onClose(connection),
     };
@@ -79,7 +95,7 @@ export class Http1Pool implements Transport {
   }
 
   /** The one that was used last; those that the server may be about to close are closed. */
-  private takeIdle(): Http1ClientConnection | undefined {
+  private takeIdle(): SerialConnection | undefined {
     const { idle, idleSinceMs } = this;
     if (idle.length === 0) return undefined;
     if (this.idleForMs() <= this.idleTime.safeMs) {
@@ -118,7 +134,7 @@ export class Http1Pool implements Transport {
     this.dialForWaiting();
   }
 
-  private begin(connection: Http1ClientConnection, { attempt, head, volatile }: Waiting, used: boolean): void {
+  private begin(connection: SerialConnection, { attempt, head, volatile }: Waiting, used: boolean): void {
     attempt.forwardTo(connection.request(attempt, head, volatile, attempt.headOnly), used);
   }
 
@@ -149,12 +165,12 @@ export class Http1Pool implements Transport {
       over = true;
       if (cancel !== undefined) this.dials.delete(cancel);
       if (socket === undefined) this.dialFailed(error ?? proxyError('CONNECT_FAILED', 'connect'));
-      else this.connected(new Http1ClientConnection(socket, this.context));
+      else this.connected(this.options.connect(socket, this.events));
     });
     if (!over) this.dials.add(cancel);
   }
 
-  private connected(connection: Http1ClientConnection): void {
+  private connected(connection: SerialConnection): void {
     this.all.add(connection);
     this.serve(connection, false);
   }
@@ -166,11 +182,11 @@ export class Http1Pool implements Transport {
     this.dialForWaiting();
   }
 
-  private onIdle(connection: Http1ClientConnection): void {
+  private onIdle(connection: SerialConnection): void {
     this.serve(connection, true);
   }
 
-  private serve(connection: Http1ClientConnection, used: boolean): void {
+  private serve(connection: SerialConnection, used: boolean): void {
     const next = this.waiting.length === 0 ? undefined : this.waiting.take(used);
     if (next !== undefined) this.begin(connection, next, used);
     else if (this.draining) connection.close();
@@ -180,12 +196,12 @@ export class Http1Pool implements Transport {
     }
   }
 
-  private putIdle(connection: Http1ClientConnection): void {
+  private putIdle(connection: SerialConnection): void {
     this.idle.push(connection);
     this.idleSinceMs.push(this.options.clock.nowMs());
   }
 
-  private onClose(connection: Http1ClientConnection): void {
+  private onClose(connection: SerialConnection): void {
     this.all.delete(connection);
     this.options.breaker.give('connections');
     const at = this.idle.lastIndexOf(connection);
