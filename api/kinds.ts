@@ -7,6 +7,7 @@ import { NAMESPACE } from './namespace.ts';
 import { PEER_AUTHENTICATION } from './peer-authentication.ts';
 import { REFERENCE_GRANT } from './reference-grant.ts';
 import { apiVersionOf, type ResourceKind } from './resource-kind.ts';
+import { RPC_ROUTE } from './rpc-route.ts';
 import { SERVICE } from './service.ts';
 import { SERVICE_ACCOUNT } from './service-account.ts';
 import { SIDECAR } from './sidecar.ts';
@@ -24,6 +25,7 @@ export const KINDS: readonly ResourceKind[] = [
   PEER_AUTHENTICATION,
   HTTP_ROUTE,
   GRPC_ROUTE,
+  RPC_ROUTE,
   SIDECAR,
 ];
 

@@ -34,7 +34,7 @@ export const REFERENCE_GRANT: ResourceKind<ReferenceGrant> = {
           'Who may refer.',
           object('A kind in a namespace.', {
             group: required(text('`gateway.networking.k8s.io` for routes.', { maxLength: 253 })),
-            kind: required(text('`HTTPRoute` or `GRPCRoute`.', { minLength: 1, maxLength: 63 })),
+            kind: required(text('`HTTPRoute`, `GRPCRoute` or `RPCRoute`.', { minLength: 1, maxLength: 63 })),
             namespace: required(labelName('Where they are.')),
           }),
           { minItems: 1, maxItems: 16 },

@@ -132,7 +132,7 @@ export const headerModifier = (description: string): Schema =>
     remove: list('Removes headers.', headerName('A header name.'), { maxItems: 16, 'x-kubernetes-list-type': 'set' }),
   });
 
-export const backendRefs = (filters: Schema): Schema =>
+export const backendRefs = (filters?: Schema): Schema =>
   list(
     'Where requests go, by weight. Empty: they are answered with an error, unless a filter redirects.',
     object('A destination.', {
@@ -144,7 +144,7 @@ export const backendRefs = (filters: Schema): Schema =>
       }),
       port: port('The port of the Service. Needed for a Service.'),
       weight: integer('Its share is this over the sum of all. 0 gets nothing.', 0, 1_000_000, { default: 1 }),
-      filters,
+      ...(filters === undefined ? {} : { filters }),
     }),
     { maxItems: 16 },
   );

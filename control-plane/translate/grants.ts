@@ -7,9 +7,10 @@ export const isGranted = (world: World, route: Route, backend: BackendTarget): b
   const from = route.metadata.namespace ?? '';
   const to = backend.namespace ?? from;
   if (from === to) return true;
+  const [group] = route.apiVersion.split('/');
   for (const { spec } of world.grantsIn(to)) {
     const mayRefer = spec.from.some(
-      each => each.group === 'gateway.networking.k8s.io' && each.kind === route.kind && each.namespace === from,
+      each => each.group === group && each.kind === route.kind && each.namespace === from,
     );
     const mayBeReferred = spec.to.some(
       each => each.group === '' && each.kind === 'Service' && (each.name === undefined || each.name === backend.name),

@@ -1,8 +1,9 @@
-/** HTTPRoutes and GRPCRoutes as one kind of rule, each match with its rank. */
+/** Routes of every kind as one kind of rule, each match with its rank. */
 import type { GrpcMethodMatch, GrpcRoute } from '../../api/grpc-route.ts';
 import type { HttpPathModifier, HttpRoute, HttpRouteFilter, HttpRouteMatch } from '../../api/http-route.ts';
 import type { Stored } from '../../api/object.ts';
 import type { BackendReference, HeaderMatch, HeaderModifier } from '../../api/route-parts.ts';
+import type { RpcMethodMatch, RpcRoute } from '../../api/rpc-route.ts';
 import type { FilterView, MatchView, NameValue, PathModifier, RetryView, ValueMatchView } from '../../api/snapshot.ts';
 import { DEFAULT_RETRY, ms } from './policy.ts';
 import type { Route } from './route.ts';
@@ -31,8 +32,10 @@ export interface RouteRule {
   readonly retry: RetryView | null;
 }
 
-export const routeRules = (route: Route): readonly RouteRule[] =>
-  route.kind === 'HTTPRoute' ? httpRules(route) : grpcRules(route);
+export const routeRules = (route: Route): readonly RouteRule[] => {
+  if (route.kind === 'RPCRoute') return rpcRules(route);
+  return route.kind === 'HTTPRoute' ? httpRules(route) : grpcRules(route);
+};
 
 const httpRules = (route: Stored<HttpRoute>): readonly RouteRule[] =>
   route.spec.rules.map((rule, i) => ({
@@ -72,6 +75,37 @@ const grpcRules = (route: Stored<GrpcRoute>): readonly RouteRule[] =>
     retry: null,
   }));
 
+/** Repeats what got no answer, and was not answered with an exception. */
+const IDEMPOTENT = ['reset'];
+
+const rpcRules = (route: Stored<RpcRoute>): readonly RouteRule[] =>
+  route.spec.rules.map((rule, i) => ({
+    name: ruleName(route, rule.name, i),
+    matches: (rule.matches?.length ? rule.matches : [{}]).map(({ method, headers = [] }) => {
+      const path = method && rpcPath(method);
+      return {
+        view: {
+          ...(path ? { path: path.view } : {}),
+          ...(headers.length > 0 ? { headers: headers.map(headerMatch) } : {}),
+        },
+        rank: [path?.kind ?? 0, path?.length ?? 0, 0, headers.length, 0],
+      };
+    }),
+    filters: [],
+    backends: backends(rule.backendRefs),
+    requestTimeoutMs: rule.timeouts?.request === undefined ? null : ms(rule.timeouts.request, 0),
+    attemptTimeoutMs: ms(rule.timeouts?.backendRequest, 0),
+    retry:
+      rule.idempotent === true
+        ? {
+            attempts: rule.retry?.attempts ?? DEFAULT_RETRY.attempts,
+            codes: [],
+            backoffMs: ms(rule.retry?.backoff, DEFAULT_RETRY.backoffMs),
+            on: IDEMPOTENT,
+          }
+        : null,
+  }));
+
 const ruleName = (route: Route, name: string | undefined, index: number): string =>
   `${route.metadata.namespace}/${route.metadata.name}/${name ?? index}`;
 
@@ -108,6 +142,19 @@ const grpcPath = ({ type, service, method }: GrpcMethodMatch) => {
     return { view: { type: 'PathPrefix' as const, value: `/${service}` }, kind: PATH_RANKS.PathPrefix, length };
   // Names as protobuf has them need no escapes.
   return { view: { type: 'RegularExpression' as const, value: `/[^/]+/${method}` }, kind: 0, length };
+};
+
+/** A Thrift call's path on the link is `/service/method`, and `/-/method` when it is not multiplexed: then it may be of any service. */
+const rpcPath = ({ type, service, method }: RpcMethodMatch) => {
+  const escaped = (text: string): string => (type === 'Exact' ? text.replaceAll('.', '\\.') : text);
+  const first = service === undefined ? '[^/]+' : `(?:-|${escaped(service)})`;
+  const second = method === undefined ? '[^/]+' : `(?:${escaped(method)})`;
+  const kind = type === 'Exact' && method !== undefined ? PATH_RANKS.Exact : PATH_RANKS.PathPrefix;
+  return {
+    view: { type: 'RegularExpression' as const, value: `/${first}/${second}` },
+    kind: type === 'RegularExpression' ? PATH_RANKS.RegularExpression : kind,
+    length: (service?.length ?? 0) * 10_000 + (method?.length ?? 0),
+  };
 };
 
 const filterView = (filter: HttpRouteFilter): FilterView => {

@@ -4,11 +4,14 @@ import type { BaseLogger } from 'pino';
 import { GRPC_ROUTE } from '../../api/grpc-route.ts';
 import { HTTP_ROUTE } from '../../api/http-route.ts';
 import type { ResourceKind } from '../../api/resource-kind.ts';
+import { RPC_ROUTE } from '../../api/rpc-route.ts';
 import type { Clock } from '../../common/clock.ts';
 import { type ResourceStore, StoreError } from '../store/resource-store.ts';
 import type { Route } from './route.ts';
 import { routeStatus } from './route-status.ts';
 import type { World } from './world.ts';
+
+const KINDS = { HTTPRoute: HTTP_ROUTE, GRPCRoute: GRPC_ROUTE, RPCRoute: RPC_ROUTE };
 
 /** Owned by the push server; lives as long as it. */
 export class RouteStatusWriter {
@@ -53,7 +56,7 @@ export class RouteStatusWriter {
   }
 
   async #write({ kind, metadata }: Route): Promise<void> {
-    const type = (kind === 'HTTPRoute' ? HTTP_ROUTE : GRPC_ROUTE) as ResourceKind<Route>;
+    const type = KINDS[kind] as ResourceKind<Route>;
     const present = await this.#store.get(type, metadata.namespace ?? '', metadata.name);
     if (present === undefined) return;
     const status = { parents: routeStatus(this.#world, present as Route, this.#clock.wallMs()) };

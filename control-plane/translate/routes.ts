@@ -35,21 +35,23 @@ export const compileRoutes = (
 ): readonly RouteView[] => {
   // Routes are about requests; a TCP connection has none.
   if (port.protocol === 'tcp') return [];
-  const attached = [...world.routesOf(serviceKey(service.name, service.namespace))].filter(route =>
-    isAttached(route, service, port),
+  const attached = [...world.routesOf(serviceKey(service.name, service.namespace))].filter(
+    route => (route.kind === 'RPCRoute') === (port.protocol === 'thrift') && isAttached(route, service, port),
   );
   const consumer = attached.filter(
     ({ metadata }) => metadata.namespace === callers && metadata.namespace !== service.namespace,
   );
   const routes =
     consumer.length > 0 ? consumer : attached.filter(({ metadata }) => metadata.namespace === service.namespace);
-  if (routes.length === 0) return policy.retry === null ? [] : [retryOnly(service, port, policy)];
+  if (routes.length === 0) return policy.retry === null ? [] : [ownRoute(service, port, policy)];
   const candidates = routes
     .sort(byAge)
     .flatMap(route => routeRules(route).flatMap(rule => rule.matches.map(match => ({ route, rule, match }))))
     // Stable: among equals the older route, the first rule and the first match stay in front.
     .sort((a, b) => compareRanks(b.match.rank, a.match.rank));
-  return mergeNeighbours(candidates).map(group => routeView(world, group, policy));
+  const views = mergeNeighbours(candidates).map(group => routeView(world, group, policy));
+  // Calls that no rule matches go to the service itself; HTTP requests have no such way out in the Gateway API.
+  return port.protocol === 'thrift' ? [...views, ownRoute(service, port, policy)] : views;
 };
 
 /** Whether one of the parents of the route is this port. */
@@ -128,8 +130,8 @@ export const resolveBackend = (
   return undefined;
 };
 
-/** Without routes a policy's retry is a route that sends everything to the service itself. */
-const retryOnly = (service: ServiceDefinition, port: DefinedPort, { retry }: MergedPolicy): RouteView => ({
+/** Sends everything to the service itself, with the policy's retry. */
+const ownRoute = (service: ServiceDefinition, port: DefinedPort, { retry }: MergedPolicy): RouteView => ({
   name: '',
   matches: [],
   filters: [],

@@ -112,6 +112,7 @@ export class World {
         return this.#applyWorkload(object as Stored<Workload>, gone);
       case 'HTTPRoute':
       case 'GRPCRoute':
+      case 'RPCRoute':
         return this.#applyRoute(object as Route, gone);
       case 'ReferenceGrant':
         return this.#applyGrant(object as Stored<ReferenceGrant>, gone);

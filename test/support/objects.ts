@@ -1,9 +1,11 @@
 /** Stored objects with the defaults that admission gives, for tests of translation. */
+
 import type { GrpcRoute, GrpcRouteRule } from '../../api/grpc-route.ts';
 import type { HttpRoute, HttpRouteRule } from '../../api/http-route.ts';
 import type { Stored, StoredMeta } from '../../api/object.ts';
 import type { ReferenceGrant } from '../../api/reference-grant.ts';
 import type { ParentReference } from '../../api/route-parts.ts';
+import type { RpcRoute, RpcRouteRule } from '../../api/rpc-route.ts';
 import type { Service, ServiceSpec } from '../../api/service.ts';
 import type { TrafficPolicy, TrafficPolicySpec } from '../../api/traffic-policy.ts';
 import type { Workload, WorkloadSpec } from '../../api/workload.ts';
@@ -74,6 +76,13 @@ export const grpcRoute = (
   apiVersion: 'gateway.networking.k8s.io/v1',
   kind: 'GRPCRoute',
   metadata: meta(name, more.namespace, more),
+  spec: { parentRefs: parents([parent]), rules },
+});
+
+export const rpcRoute = (name: string, parent: Parent, rules: readonly RpcRouteRule[]): Stored<RpcRoute> => ({
+  apiVersion: 'outrider.mesh/v1',
+  kind: 'RPCRoute',
+  metadata: meta(name, undefined, {}),
   spec: { parentRefs: parents([parent]), rules },
 });
 

@@ -5,6 +5,7 @@ import { HTTP_ROUTE } from '../../../api/http-route.ts';
 import { KINDS, kindOf } from '../../../api/kinds.ts';
 import { PEER_AUTHENTICATION } from '../../../api/peer-authentication.ts';
 import { apiVersionOf, type ResourceKind } from '../../../api/resource-kind.ts';
+import { RPC_ROUTE } from '../../../api/rpc-route.ts';
 import { SERVICE } from '../../../api/service.ts';
 import { TRAFFIC_POLICY } from '../../../api/traffic-policy.ts';
 import { WORKLOAD } from '../../../api/workload.ts';
@@ -257,6 +258,32 @@ wrong('gRPC names are names', GRPC_ROUTE, { rules: [{ matches: [{ method: { serv
   'spec.rules[0].matches[0].method.service',
   'spec.rules[0].matches[0].method.method',
 ]);
+wrong(
+  'an RPC match has a service or a method',
+  RPC_ROUTE,
+  { rules: [{ matches: [{ method: {} }], backendRefs: [] }] },
+  ['spec.rules[0].matches[0].method'],
+);
+wrong(
+  'RPC names are names, and expressions compile',
+  RPC_ROUTE,
+  {
+    rules: [
+      { matches: [{ method: { service: 'a:b' } }], backendRefs: [] },
+      { matches: [{ method: { type: 'RegularExpression', method: '(' } }], backendRefs: [] },
+    ],
+  },
+  ['spec.rules[0].matches[0].method.service', 'spec.rules[1].matches[0].method.method'],
+);
+wrong('only what is idempotent is retried', RPC_ROUTE, { rules: [{ backendRefs: [], retry: { attempts: 1 } }] }, [
+  'spec.rules[0].retry',
+]);
+wrong(
+  'one attempt of a call takes no longer than all',
+  RPC_ROUTE,
+  { rules: [{ backendRefs: [], timeouts: { request: '1s', backendRequest: '2s' } }] },
+  ['spec.rules[0].timeouts.backendRequest'],
+);
 wrong(
   'gRPC expressions compile',
   GRPC_ROUTE,

@@ -7,6 +7,7 @@ import {
   httpRoute,
   policy,
   prefix,
+  rpcRoute,
   service,
   translatorOf,
 } from '../../../support/objects.ts';
@@ -237,6 +238,58 @@ t.test('gRPC matches become paths, and rank by service, then by method', t => {
       ['any', undefined],
     ],
   );
+  t.end();
+});
+
+const THRIFT = service('web', { ports: [{ name: 'thrift', port: 80, protocol: 'TCP' }] });
+
+t.test(
+  'RPC matches become paths, with or without the service of a multiplexed call; what matches nothing goes to the service',
+  t => {
+    const routes = routesOf(
+      translatorOf(
+        THRIFT,
+        rpcRoute('calls', { name: 'web' }, [
+          { name: 'method', matches: [{ method: { type: 'Exact', method: 'add' } }], ...toV1 },
+          { name: 'service', matches: [{ method: { type: 'Exact', service: 'a.Calc' } }], ...toV1 },
+          {
+            name: 'both',
+            matches: [{ method: { type: 'Exact', service: 'Calc', method: 'add' } }],
+            idempotent: true,
+            timeouts: { request: '2s', backendRequest: '1s' },
+            ...toV1,
+          },
+          { name: 'pattern', matches: [{ method: { type: 'RegularExpression', method: 'get.*|list' } }], ...toV1 },
+          { name: 'header', matches: [{ headers: [{ type: 'Exact', name: 'Tenant', value: 'b' }] }], ...toV1 },
+        ]),
+      ),
+    );
+    t.same(
+      routes.map(({ name, matches }) => [name.split('/')[2], matches[0]?.path?.value]),
+      [
+        ['both', '/(?:-|Calc)/(?:add)'],
+        ['method', '/[^/]+/(?:add)'],
+        ['pattern', '/[^/]+/(?:get.*|list)'],
+        ['service', '/(?:-|a\\.Calc)/[^/]+'],
+        ['header', undefined],
+        [undefined, undefined],
+      ],
+    );
+    t.match(routes[0], {
+      requestTimeoutMs: 2_000,
+      attemptTimeoutMs: 1_000,
+      retry: { attempts: 1, on: ['reset'], codes: [] },
+    });
+    t.equal(routes[1]?.retry, null, 'nothing is repeated that is not idempotent');
+    t.match(routes.at(-1), { backends: [{ service: 'web.shop', port: 80, weight: 1 }] });
+    t.end();
+  },
+);
+
+t.test('RPC routes are for Thrift ports, and the others are not', t => {
+  const rpc = rpcRoute('calls', { name: 'web' }, [{ matches: [], ...toV1 }]);
+  t.same(routesOf(translatorOf(service('web'), rpc)), []);
+  t.same(routesOf(translatorOf(THRIFT, httpRoute('r', { name: 'web' }, [{ matches: [prefix('/')] }]))), []);
   t.end();
 });
 

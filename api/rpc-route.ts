@@ -1,0 +1,185 @@
+/** `RPCRoute`: how Thrift calls to a Service are matched and split. Made like GRPCRoute of the Gateway API. */
+
+import { parseDuration } from '../common/duration.ts';
+import {
+  checkBackendRef,
+  checkExpression,
+  checkMatches,
+  checkParentRefs,
+  checkRuleNames,
+  warnOfParentRefs,
+} from './check-route.ts';
+import type { ApiObject } from './object.ts';
+import type { Cause, ResourceKind } from './resource-kind.ts';
+import {
+  type BackendReference,
+  backendRefs,
+  type HeaderMatch,
+  headerMatches,
+  PARENT_REFS,
+  type ParentReference,
+  ROUTE_STATUS,
+  type RouteStatus,
+} from './route-parts.ts';
+import { choice, duration, flag, integer, list, object, required, type Schema, subdomain, text } from './schema.ts';
+
+export interface RpcRoute extends ApiObject {
+  readonly apiVersion: 'outrider.mesh/v1';
+  readonly kind: 'RPCRoute';
+  readonly spec: RpcRouteSpec;
+  readonly status?: RouteStatus;
+}
+
+export interface RpcRouteSpec {
+  readonly parentRefs?: readonly ParentReference[];
+  readonly rules: readonly RpcRouteRule[];
+}
+
+export interface RpcRouteRule {
+  readonly name?: string;
+  /** Any one is enough; absent or empty: every call. */
+  readonly matches?: readonly RpcRouteMatch[];
+  readonly backendRefs: readonly BackendReference<never>[];
+  readonly timeouts?: {
+    /** The whole call with all attempts; `0s`: none. */
+    readonly request?: string;
+    /** One attempt; `0s`: none. */
+    readonly backendRequest?: string;
+  };
+  /** The calls may be repeated although they may have been processed. */
+  readonly idempotent?: boolean;
+  readonly retry?: {
+    /** Attempts after the first. */
+    readonly attempts?: number;
+    /** Shortest pause before an attempt. */
+    readonly backoff?: string;
+  };
+}
+
+/** All members must match. */
+export interface RpcRouteMatch {
+  readonly method?: RpcMethodMatch;
+  /** Of the THeader transport; calls of other transports have none. */
+  readonly headers?: readonly HeaderMatch[];
+}
+
+export interface RpcMethodMatch {
+  /** Default `Exact`. */
+  readonly type: 'Exact' | 'RegularExpression';
+  /** The name before the colon of a multiplexed call; a call that is not multiplexed names no service, and is meant by every name. Absent: any. */
+  readonly service?: string;
+  /** Absent: any. */
+  readonly method?: string;
+}
+
+const name = (description: string): Schema =>
+  text(description, { minLength: 1, maxLength: 255, 'x-outrider-default': 'any' });
+
+const RULE: Schema = object('What happens to calls that match.', {
+  name: subdomain('For metrics and logs, unique within the route.'),
+  matches: list(
+    'Any one is enough. Empty: every call.',
+    object('All members must match.', {
+      method: object('The method. At least one of `service` and `method` is needed.', {
+        type: choice('How they are compared.', ['Exact', 'RegularExpression'], { default: 'Exact' }),
+        service: name(
+          'The service of a multiplexed call, or a regular expression for the whole of it. A call that is not multiplexed names no service, and matches.',
+        ),
+        method: name('The method alone, or a regular expression for the whole of it.'),
+      }),
+      headers: headerMatches(),
+    }),
+    { maxItems: 64 },
+  ),
+  backendRefs: required(backendRefs()),
+  timeouts: object('Time limits.', {
+    request: duration('The whole call, with all attempts. `0s`: none.', {
+      'x-outrider-default': 'as the TrafficPolicy says',
+    }),
+    backendRequest: duration('One attempt, at most `request`. `0s`: none.', { 'x-outrider-default': 'none' }),
+  }),
+  idempotent: flag('The calls may be repeated although the app may have processed them.', {
+    'x-outrider-default': 'false',
+  }),
+  retry: object('Repeats calls that got no answer. Needs `idempotent`.', {
+    attempts: integer('Attempts after the first.', 0, 100, { 'x-outrider-default': '1' }),
+    backoff: duration('Shortest pause before an attempt.', { 'x-outrider-default': '25ms' }),
+  }),
+});
+
+export const RPC_ROUTE: ResourceKind<RpcRoute> = {
+  group: 'outrider.mesh',
+  version: 'v1',
+  kind: 'RPCRoute',
+  plural: 'rpcroutes',
+  singular: 'rpcroute',
+  shortNames: [],
+  namespaced: true,
+  writable: true,
+  description:
+    'How Thrift calls to a Service are matched and split. Calls that no rule matches go to the Service itself. It has no effect on ports of other protocols.',
+  schema: {
+    spec: object('The routing rules.', {
+      parentRefs: PARENT_REFS,
+      rules: required(list('The most specific match of all rules wins.', RULE, { minItems: 1, maxItems: 16 })),
+    }),
+    status: ROUTE_STATUS,
+  },
+  required: ['spec'],
+  columns: [
+    {
+      name: 'Parents',
+      description: 'spec.parentRefs',
+      priority: 0,
+      cell: ({ spec }) => spec.parentRefs?.map(parent => parent.name).join(',') ?? '',
+    },
+  ],
+  check: ({ spec }) => [
+    ...checkParentRefs(spec.parentRefs ?? []),
+    ...checkRuleNames(spec.rules),
+    ...spec.rules.flatMap((rule, i) => checkRule(rule, `spec.rules[${i}]`)),
+  ],
+  warn: ({ spec }) => warnOfParentRefs(spec.parentRefs ?? []),
+};
+
+const checkRule = (rule: RpcRouteRule, field: string): Cause[] => [
+  ...(rule.matches ?? []).flatMap((match, i) => [
+    ...(match.method === undefined ? [] : checkMethod(match.method, `${field}.matches[${i}].method`)),
+    ...checkMatches(match.headers ?? [], `${field}.matches[${i}].headers`),
+  ]),
+  ...rule.backendRefs.flatMap((backend, i) => checkBackendRef(backend, `${field}.backendRefs[${i}]`)),
+  ...checkTimes(rule, field),
+];
+
+const checkTimes = ({ timeouts, retry, idempotent }: RpcRouteRule, field: string): Cause[] => {
+  const causes: Cause[] = [];
+  const request = parseDuration(timeouts?.request ?? '0s') ?? 0;
+  const backendRequest = parseDuration(timeouts?.backendRequest ?? '0s') ?? 0;
+  if (request > 0 && backendRequest > request)
+    causes.push({
+      field: `${field}.timeouts.backendRequest`,
+      message: `must be at most timeouts.request, which is ${timeouts?.request}`,
+      reason: 'FieldValueInvalid',
+    });
+  if (retry !== undefined && idempotent !== true)
+    causes.push({
+      field: `${field}.retry`,
+      message: 'needs "idempotent: true": a call that may have been processed must not be repeated otherwise',
+      reason: 'FieldValueInvalid',
+    });
+  return causes;
+};
+
+const NAME = /^[A-Za-z_][\w.]*$/;
+
+const checkMethod = ({ type, service, method }: RpcMethodMatch, field: string): Cause[] => {
+  if (service === undefined && method === undefined)
+    return [{ field, message: 'must have a service or a method', reason: 'FieldValueRequired' }];
+  return Object.entries({ service, method }).flatMap(([member, value]): Cause[] => {
+    if (value === undefined) return [];
+    if (type === 'RegularExpression') return checkExpression(value, `${field}.${member}`);
+    if (NAME.test(value)) return [];
+    const message = `must be a name such as "${member === 'service' ? 'Calculator' : 'add'}"`;
+    return [{ field: `${field}.${member}`, message, reason: 'FieldValueInvalid' }];
+  });
+};
