@@ -77,6 +77,8 @@ const HEADS: readonly (readonly [string, readonly string[]])[] = [
   ['another host', [...ATTACK, 'host', 'other']],
   ['two hosts', [...ATTACK, 'host', 'app', 'host', 'app']],
   ['a CONNECT with a path', changed(':method', 'CONNECT')],
+  ['a tunnel of HTTP/2', [':protocol', 'h2c', ...changed(':method', 'CONNECT')]],
+  ['a tunnel of HTTP/2 in capitals', [':protocol', 'H2C', ...changed(':method', 'CONNECT')]],
   ['content-length without a body', [...ATTACK, 'content-length', '5']],
   ['two content-lengths', [...ATTACK, 'content-length', '0', 'content-length', '1']],
   ['a content-length that is no number', [...ATTACK, 'content-length', '+0']],

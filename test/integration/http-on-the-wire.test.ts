@@ -47,6 +47,12 @@ t.test('what reaches the app', async t => {
     'GET http://app/x HTTP/1.1\r\nHost: other\r\n\r\n',
     'GET /x HTTP/1.1\r\nHost: app\r\n\r\n',
   );
+  await same(
+    t,
+    'an Upgrade to HTTP/2 is ignored',
+    'GET / HTTP/1.1\r\nHost: app\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n',
+    'GET / HTTP/1.1\r\nHost: app\r\n\r\n',
+  );
   await same(t, 'asterisk-form', 'OPTIONS * HTTP/1.1\r\nHost: app\r\n\r\n');
   await same(t, 'a method of its own', 'M-SEARCH / HTTP/1.1\r\nHost: app\r\n\r\n');
   t.match(
@@ -71,7 +77,7 @@ t.test('what comes back', async t => {
     'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\nETag: "x"\r\n\r\n',
     'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n',
     'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok',
-    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Sum: 1\r\n\r\n',
+    'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nx-sum: 1\r\n\r\n',
   ])
     t.equal(await back(GET, answer), answer);
   const head = 'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n';

@@ -140,7 +140,9 @@ const lineProblem = ({ method, scheme, path, protocol }: RequestLine, authority:
   if (!isAuthority(authority)) return 'authority';
   if (method === 'CONNECT' && protocol === undefined)
     return scheme !== undefined || path !== undefined || authority === '' ? 'connect_pseudo' : '';
-  if (protocol !== undefined && (method !== 'CONNECT' || !isMethod(protocol))) return 'protocol_pseudo';
+  // An app that changed to HTTP/2 inside the tunnel would take requests that nobody has looked at.
+  const tunnelsHttp = protocol?.toLowerCase() === 'h2c';
+  if (protocol !== undefined && (method !== 'CONNECT' || !isMethod(protocol) || tunnelsHttp)) return 'protocol_pseudo';
   if (scheme !== 'http' && scheme !== 'https') return 'scheme';
   if (path === undefined || !isPath(path) || (path === '*' && method !== 'OPTIONS')) return 'path';
   return '';
