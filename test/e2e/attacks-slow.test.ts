@@ -59,6 +59,10 @@ t.test('slowloris on head, body and between requests, slow readers, half-open so
 
   await stage.othersAreServed(t, 'all of them');
   await waitFor('half-open sockets to be closed', () => halfOpen.every(({ closed }) => closed));
+  t.ok(
+    halfOpen.every(({ received }) => received === ''),
+    'at once, and not by the idle timeout',
+  );
   await waitFor('stalled answers to be reset', () => readers.reset(2 * PEERS - 1) !== undefined);
   t.equal(readers.reset(1), 8, 'a reader that takes nothing is cancelled after the idle timeout');
   await waitFor('stalled bodies to end', () => halfBodies.every(({ closed }) => closed));

@@ -1,6 +1,7 @@
 /** The table of attacks in docs/security.md, held against the tests that prove it and against the limits of the code. */
 import { readdirSync, readFileSync } from 'node:fs';
 import t from 'tap';
+import { MAX_BUFFERED_BYTES } from '../../sidecar/buffer-budget.ts';
 import {
   MAX_CHUNK_EXTENSION_BYTES,
   MAX_CHUNK_LINE_BYTES,
@@ -45,5 +46,6 @@ t.test('the limits are those of the code', t => {
   says('200 or', MAX_HEAD_BYTES, MAX_INFORMATIONAL);
   says('rapid', MAX_IDLE_FRAMES, MAX_IDLE_LINK_FRAMES, DEFAULT_TABLE_BYTES);
   says('slowloris', WINDOW_BYTES);
+  says('memory', MAX_BUFFERED_BYTES / 1_048_576);
   t.end();
 });
