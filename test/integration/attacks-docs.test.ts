@@ -27,7 +27,7 @@ t.test('each attack of the table has a test of its name, and each test a row', t
   const tests = readdirSync(new URL('../e2e', import.meta.url))
     .filter(name => name.startsWith('attacks-'))
     .flatMap(name => [...read(`test/e2e/${name}`).matchAll(/^t\.test\(\s*'([^']+)'/gm)].map(([, title]) => title));
-  t.same(rows.map(([attack]) => attack).sort(), tests.sort());
+  t.same(new Set(rows.map(([attack]) => attack)), new Set(tests));
   t.ok(
     rows.every(cells => cells.length === 4),
     'with answer, limit and setting',

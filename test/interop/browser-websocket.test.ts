@@ -25,10 +25,13 @@ const BROWSER = [
 
 t.test('a browser’s WebSocket', { skip: missing('chromium') }, async t => {
   const over = Promise.withResolvers<void>();
-  const server = createServer(async ({ url }, response) => {
+  const server = createServer(({ url }, response) => {
+    const answer = (): void => {
+      response.writeHead(200, { 'content-type': 'text/html', 'content-length': PAGE.length }).end(PAGE);
+    };
     if (url === '/over') over.resolve();
-    if (url === '/loaded') await over.promise;
-    response.writeHead(200, { 'content-type': 'text/html', 'content-length': PAGE.length }).end(PAGE);
+    if (url === '/loaded') void over.promise.then(answer);
+    else answer();
   });
   const sockets = new WebSocketServer({ noServer: true, handleProtocols: protocols => [...protocols][0] ?? false });
   let opened = 0;
@@ -38,7 +41,7 @@ t.test('a browser’s WebSocket', { skip: missing('chromium') }, async t => {
     sockets.handleUpgrade(request, socket, head, webSocket => {
       opened++;
       webSocket.on('close', (code, reason) => {
-        closedWith = `${code} ${reason}`;
+        closedWith = `${code} ${reason.toString()}`;
       });
       webSocket.on('message', (data: Buffer, binary) => {
         const text = binary ? '' : data.toString();
