@@ -94,8 +94,13 @@ const value = (protocol: Protocol, dice: Dice, kind: Kind, depth: number): Buffe
     case 'i64':
       if (compact) return varint(dice(0xffff_ffff));
       return bytes(dice, WIDTH[kind] ?? 0);
-    default:
+    case 'bool':
+    case 'byte':
+    case 'double':
+    case 'uuid':
       return bytes(dice, WIDTH[kind] ?? 0);
+    default:
+      return kind satisfies never;
   }
 };
 
