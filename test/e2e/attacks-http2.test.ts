@@ -37,15 +37,18 @@ const changed = (name: string, value: string): string[] => {
 
 /** Name and fields of a head that HTTP/1.1 could read in another way, or that is none. */
 const HEADS: readonly (readonly [string, readonly string[]])[] = [
-  ...['\r\nX: y', '\n', '\r', '\0', 'a\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: app'].flatMap(evil =>
-    [
-      ['in a value', [...ATTACK, 'x', `a${evil}b`]],
-      ['in a name', [...ATTACK, `x${evil.toLowerCase()}`, 'b']],
-      ['in :path', changed(':path', `/attack${evil}`)],
-      ['in :method', changed(':method', `GET${evil}`)],
-      ['in :authority', changed(':authority', `app${evil}`)],
-      ['in :scheme', changed(':scheme', `http${evil}`)],
-    ].map(([where, list]) => [`${JSON.stringify(evil)} ${where}`, list] as [string, string[]]),
+  ...['\r\nX: y', '\n', '\r', '\0', 'a\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: app'].flatMap(
+    (evil): [string, string[]][] => {
+      const shown = JSON.stringify(evil);
+      return [
+        [`${shown} in a value`, [...ATTACK, 'x', `a${evil}b`]],
+        [`${shown} in a name`, [...ATTACK, `x${evil.toLowerCase()}`, 'b']],
+        [`${shown} in :path`, changed(':path', `/attack${evil}`)],
+        [`${shown} in :method`, changed(':method', `GET${evil}`)],
+        [`${shown} in :authority`, changed(':authority', `app${evil}`)],
+        [`${shown} in :scheme`, changed(':scheme', `http${evil}`)],
+      ];
+    },
   ),
   ['`:` in a name', [...ATTACK, 'a:b', 'c']],
   ['`:` at the end of a name', [...ATTACK, 'transfer-encoding:', 'chunked']],

@@ -19,7 +19,7 @@ t.test('memory near the limit', async t => {
   const ask = async (): Promise<string> => {
     const answer = await request(`http://127.0.0.1:${pair.outbound}/`, { headers: { host: 'app' } });
     await answer.body.dump();
-    return `${answer.statusCode} ${answer.headers['x-outrider-flag'] ?? ''}`;
+    return `${answer.statusCode} ${String(answer.headers['x-outrider-flag'] ?? '')}`;
   };
   t.equal(await ask(), '200 ');
   const before = pair.a.process.residentBytes();
