@@ -1,0 +1,157 @@
+/** Thrift calls balanced, split by routes and repeated one by one, judged by what each app saw. */
+import t from 'tap';
+import type { RouteView } from '../../api/snapshot.ts';
+import { startSidecarPair } from '../support/pair.ts';
+import { startThriftApp, ThriftClient } from '../support/thrift-app.ts';
+import { EXCEPTION, REPLY, type Wire } from '../support/thrift-bytes.ts';
+
+const WIRE: Wire = { transport: 'header', protocol: 'compact', headers: { Tenant: 'blue' } };
+const PLAIN: Wire = { transport: 'header', protocol: 'compact' };
+const PORT = 9090;
+
+const apps = await Promise.all([1, 2, 3].map(() => startThriftApp(WIRE)));
+const canary = await startThriftApp(WIRE);
+const [first] = apps;
+
+const RETRY = { attempts: 2, codes: [], backoffMs: 1, on: ['reset'] };
+const route = (
+  name: string,
+  path: string,
+  weights: Readonly<Record<string, number>>,
+  more: Partial<RouteView> = {},
+): RouteView => ({
+  name,
+  matches: [{ path: { type: 'RegularExpression', value: path } }],
+  filters: [],
+  backends: Object.entries(weights).map(([to, weight]) => ({
+    service: `${to}.default`,
+    port: PORT,
+    weight,
+    filters: [],
+  })),
+  requestTimeoutMs: null,
+  attemptTimeoutMs: 0,
+  retry: null,
+  ...more,
+});
+const ROUTES: readonly RouteView[] = [
+  route('add', '/(?:-|Calc)/(?:echo)', { many: 90, canary: 10 }, { retry: RETRY }),
+  route(
+    'tenant',
+    '',
+    { canary: 1 },
+    {
+      matches: [
+        {
+          path: { type: 'RegularExpression', value: '/-/(?:silent)' },
+          headers: [{ type: 'Exact', name: 'tenant', value: 'blue' }],
+        },
+      ],
+    },
+  ),
+  route('rest', '/.*', { many: 1 }),
+];
+
+const services = ['many', 'canary', 'split'].map(name => ({
+  name,
+  port: PORT,
+  protocol: 'thrift' as const,
+  appPort: first?.port ?? 0,
+}));
+const pair = await startSidecarPair({
+  services,
+  policy: {
+    loadBalancer: 'roundRobin',
+    outlierDetection: null,
+    retryBudget: { ratio: 1, minRetries: 100, windowMs: 10_000 },
+  },
+  editSnapshot: snapshot => ({
+    ...snapshot,
+    services: snapshot.services.map(service => ({
+      ...service,
+      ports: service.ports.map(port => ({ ...port, routes: service.name === 'split' ? ROUTES : [] })),
+      endpoints: (service.name === 'canary' ? [canary] : apps).map((app, i) => ({
+        address: `127.0.0.1:${app.port}`,
+        identity: null,
+        ports: { [PORT]: app.port },
+        weight: 1,
+        workload: `${service.name}-${i}`,
+        labels: {},
+        locality: '',
+      })),
+    })),
+  }),
+});
+t.teardown(async () => {
+  await pair[Symbol.asyncDispose]();
+  for (const app of [...apps, canary]) await app[Symbol.asyncDispose]();
+});
+
+t.test('the calls of one client connection are spread evenly over three instances', async t => {
+  using client = new ThriftClient(pair.upstream('many'), WIRE);
+  for (let i = 0; i < 999; i++) await client.call('echo', 'x');
+  t.same(
+    apps.map(app => app.seen.length),
+    [333, 333, 333],
+  );
+  t.ok(
+    apps.every(app => app.connections === 1),
+    'over one connection to each',
+  );
+});
+
+t.test('a route sends a share of one method elsewhere, and nothing of another', async t => {
+  using client = new ThriftClient(pair.upstream('split'), WIRE);
+  for (let i = 0; i < 1_000; i++) await client.call(i % 2 === 0 ? 'echo' : 'Calc:echo', 'x');
+  const share = canary.seen.length;
+  t.ok(share > 50 && share < 160, `10 %: ${share} of 1000`);
+  for (let i = 0; i < 200; i++) await client.call('declared', 'x');
+  t.equal(canary.seen.length, share);
+});
+
+t.test('a route matches a header of the THeader', async t => {
+  const before = canary.seen.length;
+  using blue = new ThriftClient(pair.upstream('split'), WIRE);
+  using none = new ThriftClient(pair.upstream('split'), PLAIN);
+  t.match(await blue.call('silent', 'b'), { text: 'b' });
+  t.match(await none.call('silent', 'n'), { text: 'n' });
+  t.same(
+    canary.seen.slice(before).map(({ text }) => text),
+    ['b'],
+  );
+});
+
+t.test(
+  'an instance that goes away under load costs idempotent methods nothing, and others a clean exception',
+  async t => {
+    const clients = Array.from({ length: 8 }, () => new ThriftClient(pair.upstream('split'), WIRE));
+    let killed = false;
+    const outcomes = await Promise.all(
+      clients.map(async (client, n) => {
+        const seen: unknown[] = [];
+        for (let i = 0; i < 100; i++) {
+          if (n === 0 && i === 30 && !killed) {
+            killed = true;
+            await first?.[Symbol.asyncDispose]();
+          }
+          const reply = await client.call(n % 2 === 0 ? 'echo' : 'later', 'x');
+          seen.push(reply?.type);
+          if (n % 2 === 1 && i >= 12) break;
+        }
+        return seen;
+      }),
+    );
+    for (const client of clients) client[Symbol.dispose]();
+    for (const [n, seen] of outcomes.entries())
+      if (n % 2 === 0)
+        t.ok(
+          seen.every(type => type === REPLY),
+          'echo: no error',
+        );
+      else
+        t.ok(
+          seen.every(type => type === REPLY || type === EXCEPTION),
+          'later: a reply or an exception',
+        );
+  },
+);
