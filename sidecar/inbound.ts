@@ -6,7 +6,7 @@ import type { BufferBudget } from './buffer-budget.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
-import { Pipeline } from './step.ts';
+import { NEVER_AGAIN, Pipeline } from './step.ts';
 import { type Recording, recordExchange } from './telemetry/record-exchange.ts';
 import { forward } from './upstream/forward.ts';
 
@@ -18,6 +18,10 @@ export interface InboundOwners {
   readonly clock: Clock;
   readonly random: Random;
 }
+
+/** The life of one whose head could not be read: it is answered at once. */
+export const refusedInbound = ({ recording }: InboundOwners): Pipeline =>
+  new Pipeline([recordExchange(recording)], NEVER_AGAIN, []);
 
 /** The life of a peer's exchange, in order. Who the peer is was settled before its connection gave the first byte. */
 export const inbound = (o: InboundOwners): Pipeline =>

@@ -16,7 +16,7 @@ import { shedLoad } from './resilience/shed-load.ts';
 import { findService } from './route/find-service.ts';
 import { countersTo, type PlanMaker } from './route/make-outbound-plan.ts';
 import { routeRequest } from './route/route-request.ts';
-import { Pipeline } from './step.ts';
+import { NEVER_AGAIN, Pipeline } from './step.ts';
 import { type Recording, recordExchange } from './telemetry/record-exchange.ts';
 import { type Destination, forward } from './upstream/forward.ts';
 import { pickEndpoint } from './upstream/pick-endpoint.ts';
@@ -44,6 +44,10 @@ const recordingOf = ({ recording, plans }: OutboundOwners): Recording => ({
   ...recording,
   unrouted: ({ head }) => countersTo(plans, head, undefined, '', ''),
 });
+
+/** The life of one whose head could not be read: it is answered at once. */
+export const refusedOutbound = (o: OutboundOwners): Pipeline =>
+  new Pipeline([recordExchange(recordingOf(o))], NEVER_AGAIN, []);
 
 /** The life of an exchange that leaves the app, in order; on the way back the same list is run from its end. */
 export const outbound = (o: OutboundOwners): Pipeline =>

@@ -9,16 +9,15 @@ import { formatAddress, type SidecarConfig } from './config.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import { OutsideClusters, outsideDestination } from './egress/outside-clusters.ts';
 import { ownListeners } from './egress/own-listeners.ts';
-import type { ExchangeContext } from './exchange.ts';
 import type { IdentityView } from './identity/certificate-store.ts';
 import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-mtls.ts';
-import { inbound } from './inbound.ts';
+import { type InboundOwners, inbound, refusedInbound } from './inbound.ts';
 import { AppConnections, appListenerState } from './listener/app-connection.ts';
 import { Connections } from './listener/connections.ts';
 import { acceptPeer } from './listener/link-connection.ts';
 import { Listener } from './listener/listen.ts';
 import { formatPeerHello } from './listener/peer-hello.ts';
-import { outbound } from './outbound.ts';
+import { type OutboundOwners, outbound, refusedOutbound } from './outbound.ts';
 import { Http1ResponseHeads } from './protocol/http1/response-heads.ts';
 import { BlockPool } from './protocol/outbox.ts';
 import { IdleSweep } from './resilience/idle-sweep.ts';
@@ -115,49 +114,46 @@ export class SidecarProxy {
         cause: error.cause,
       });
 
-    const outboundContext: ExchangeContext = {
+    const outboundOwners: OutboundOwners = {
+      recording: this.recording('outbound'),
+      discovery,
+      plans: {
+        routing: this.routing,
+        metrics,
+        source: () => ({
+          source_service: config.service,
+          source_namespace: config.namespace,
+          source_principal: principal(),
+        }),
+      },
+      budget,
       clock,
-      account: budget,
-      pipeline: outbound({
-        recording: this.recording('outbound'),
-        discovery,
-        plans: {
-          routing: this.routing,
-          metrics,
-          source: () => ({
-            source_service: config.service,
-            source_namespace: config.namespace,
-            source_principal: principal(),
-          }),
-        },
-        budget,
+      random,
+      onRetry: (exchange, reason) => {
+        const labels = exchange.plan?.countersFor(exchange).labels;
+        if (labels === undefined) return;
+        const { source_service, source_namespace, destination_service, destination_namespace, route } = labels;
+        metrics.retried({
+          source_service,
+          source_namespace,
+          destination_service,
+          destination_namespace,
+          route,
+          reason,
+        });
+      },
+      destination: exchange => outsideDestination(exchange) ?? this.endpoints.destination(exchange),
+      outside: this.outside,
+      outlierDetector: new OutlierDetector({
         clock,
         random,
-        onRetry: (exchange, reason) => {
-          const labels = exchange.plan?.countersFor(exchange).labels;
-          if (labels === undefined) return;
-          const { source_service, source_namespace, destination_service, destination_namespace, route } = labels;
-          metrics.retried({
-            source_service,
-            source_namespace,
-            destination_service,
-            destination_namespace,
-            route,
-            reason,
-          });
-        },
-        destination: exchange => outsideDestination(exchange) ?? this.endpoints.destination(exchange),
-        outside: this.outside,
-        outlierDetector: new OutlierDetector({
-          clock,
-          random,
-          log,
-          onChange: endpoint => this.routing.clusters.repick(endpoint),
-        }),
+        log,
+        onChange: endpoint => this.routing.clusters.repick(endpoint),
       }),
     };
     this.appConnections = new AppConnections({
-      exchange: outboundContext,
+      exchange: { clock, account: budget, pipeline: outbound(outboundOwners) },
+      refused: { clock, account: budget, pipeline: refusedOutbound(outboundOwners) },
       connections: this.fromApp,
       blocks,
       clock,
@@ -171,25 +167,22 @@ export class SidecarProxy {
       onProtocolError: onProtocolError('outbound'),
     });
 
-    const inboundContext: ExchangeContext = {
+    const inboundOwners: InboundOwners = {
+      recording: this.recording('inbound'),
+      admission: {
+        self: { service: config.service, namespace: config.namespace, principal },
+        appPorts: config.appPorts,
+        transports: this.app,
+        metrics,
+        calledNames: new Set(),
+      },
+      budget,
       clock,
-      account: budget,
-      pipeline: inbound({
-        recording: this.recording('inbound'),
-        admission: {
-          self: { service: config.service, namespace: config.namespace, principal },
-          appPorts: config.appPorts,
-          transports: this.app,
-          metrics,
-          calledNames: new Set(),
-        },
-        budget,
-        clock,
-        random,
-      }),
+      random,
     };
     const linkOptions = {
-      exchange: inboundContext,
+      exchange: { clock, account: budget, pipeline: inbound(inboundOwners) },
+      refused: { clock, account: budget, pipeline: refusedInbound(inboundOwners) },
       connections: this.fromPeers,
       blocks,
       clock,

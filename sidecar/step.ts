@@ -24,6 +24,9 @@ export interface AttemptBoundary extends Step {
   again(exchange: Exchange, error: ProxyError | undefined, head: ResponseHead | undefined): boolean;
 }
 
+/** Where nothing is tried. */
+export const NEVER_AGAIN: AttemptBoundary = { begin: () => CONTINUE, again: () => false };
+
 /** A list of steps, ready to run by index. */
 export class Pipeline {
   readonly steps: readonly Step[];

@@ -10,7 +10,6 @@ import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin } from '../origin.ts';
-import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
@@ -20,12 +19,15 @@ import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
 import { CallHeads } from '../protocol/thrift/call-heads.ts';
 import { ThriftServerConnection } from '../protocol/thrift/serve.ts';
 import type { Connections, ServerConnection } from './connections.ts';
+import { refusalOf, refuseRequest } from './refuse-request.ts';
 
 /** Streams that one app connection may have open. */
 const MAX_CONCURRENT_STREAMS = 1_000;
 
 export interface AppConnectionOptions {
   readonly exchange: ExchangeContext;
+  /** Of requests whose head could not be read. */
+  readonly refused: ExchangeContext;
   readonly connections: Connections;
   readonly blocks: BlockPool;
   readonly clock: Clock;
@@ -140,12 +142,13 @@ export class AppConnections {
   }
 
   private serveHttp1(socket: net.Socket, state: AppListenerState): Http1ServerConnection {
-    const { connections, clock, exchange, onProtocolError } = this.options;
+    const { connections, clock, exchange, onProtocolError, refused } = this.options;
     const context: Http1ServerContext = {
       heads: state.heads,
       account: exchange.account,
       clock,
-      answerError: error => answerTo(error, { head: NO_HEAD, volatile: NO_FIELDS, origin: state.origin }),
+      answerError: (error, request) =>
+        request instanceof Exchange ? answerTo(error, request) : refusalOf(refused, state.origin, error),
     };
     const handler = {
       onRequest: this.onRequest(state),
@@ -186,7 +189,7 @@ export class AppConnections {
   }
 
   private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
-    const { connections, clock, exchange, blocks, onProtocolError } = this.options;
+    const { connections, clock, exchange, blocks, onProtocolError, refused } = this.options;
     const connection: Http2ServerConnection = new Http2ServerConnection(socket, {
       account: exchange.account,
       blocks,
@@ -196,9 +199,7 @@ export class AppConnections {
       hello: NO_HELLO,
       onRequest: this.onRequest(state),
       answer: (downstream: Downstream, error: ProxyError) => {
-        const answer = answerTo(error, { head: NO_HEAD, volatile: NO_FIELDS, origin: state.origin });
-        downstream.sendHead(answer.head, answer.volatile, false);
-        downstream.sendData(answer.body, true);
+        refuseRequest(refused, state.origin, downstream, error);
         onProtocolError(error);
       },
       onClose: error => {
@@ -222,5 +223,3 @@ export class AppConnections {
 }
 
 const NO_HELLO = Buffer.alloc(0);
-/** Stands in for the head of a request that could not be read. */
-const NO_HEAD = new RequestHead('', 'http', '', '', new Fields(NO_FIELDS));

@@ -1,22 +1,23 @@
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
-import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { PeerIdentity } from '../identity/peer-identity.ts';
 import { linkOrigin } from '../origin.ts';
-import { Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream } from '../protocol/stream.ts';
 import type { Connections } from './connections.ts';
 import { parsePeerHello } from './peer-hello.ts';
+import { refuseRequest } from './refuse-request.ts';
 
 /** Streams that one peer may have open on a connection. */
 const MAX_CONCURRENT_STREAMS = 2_048;
 
 export interface LinkConnectionOptions {
   readonly exchange: ExchangeContext;
+  /** Of requests whose head could not be read. */
+  readonly refused: ExchangeContext;
   readonly connections: Connections;
   readonly blocks: BlockPool;
   readonly clock: Clock;
@@ -52,9 +53,7 @@ export const acceptPeer = (
       return exchange;
     },
     answer: (downstream: Downstream, error: ProxyError) => {
-      const answer = answerTo(error, { head: NO_HEAD, volatile: NO_FIELDS, origin });
-      downstream.sendHead(answer.head, answer.volatile, false);
-      downstream.sendData(answer.body, true);
+      refuseRequest(options.refused, origin, downstream, error);
       onProtocolError(error);
     },
     onClose: error => {
@@ -66,4 +65,3 @@ export const acceptPeer = (
 };
 
 const NO_HELLO = Buffer.alloc(0);
-const NO_HEAD = new RequestHead('', 'http', '', '', new Fields(NO_FIELDS));

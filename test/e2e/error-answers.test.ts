@@ -279,7 +279,7 @@ t.test('a port that a service does not have is answered with those that it has',
   }
 });
 
-/** A head that cannot be read is answered by the codec: there is no exchange, and so no request id, log line or series of it. */
+/** A head that cannot be read: HTTP/1.1 alone can answer, and the mesh gives the id. */
 const HTTP1_ALONE = [
   { code: 'DOWNSTREAM_PROTOCOL', detail: 'host_repeated', text: 'GET / HTTP/1.1\r\nHost: full\r\nHost: b\r\n\r\n' },
   {
@@ -302,6 +302,9 @@ const HTTP1_ALONE = [
 for (const { code, detail, text } of HTTP1_ALONE)
   t.test(`${code} over HTTP/1.1`, async t => {
     const kind = ERRORS[code];
+    const labels = { reporter: 'source', destination_service: 'unknown', response_flags: kind.flag };
+    const counted = async () => total(await pair.a.samples(), 'outrider_requests_total', labels);
+    const before = await counted();
     const socket = net.connect(pair.outbound, '127.0.0.1');
     socket.on('error', () => undefined);
     socket.write(text);
@@ -311,6 +314,10 @@ for (const { code, detail, text } of HTTP1_ALONE)
     t.match(answer, new RegExp(`x-outrider-flag: ${kind.flag}\r\n`, 'i'));
     t.match(answer, new RegExp(`x-outrider-detail: ${detail}\r\n`, 'i'));
     t.ok(answer.endsWith(`${kind.sentence}\n`), kind.sentence);
+    const id = /^x-request-id: (\S+)\r$/im.exec(answer)?.[1] ?? 'none';
+    const [line] = await waitFor('the log', () => logOf(id).length > 0 && logOf(id));
+    t.match(line, { error: code, detail, flags: kind.flag, status: kind.http, direction: 'outbound' });
+    t.equal((await counted()) - before, 1);
   });
 
 t.test('DOWNSTREAM_RESET: who goes away is in the log and in the metrics', async t => {

@@ -267,7 +267,7 @@ export class Http1ServerConnection implements InputReader {
       this.abort();
       return;
     }
-    const { head, volatile, body } = this.context.answerError(error);
+    const { head, volatile, body } = this.context.answerError(error, stream?.sink);
     const to = { version: '1.1', method: stream?.method ?? '', protocol: '' } as const;
     const end = body.length === 0;
     if (beginResponse(this.writer, to, head, volatile, end, false) && !end) this.writer.data(body, true);

@@ -2,7 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../../common/clock.ts';
 import type { ProxyError } from '../../errors/proxy-error.ts';
 import type { FieldList, ResponseHead } from '../head.ts';
-import type { BufferAccount, OnRequest } from '../stream.ts';
+import type { BufferAccount, OnRequest, RequestSink } from '../stream.ts';
 import type { Http1RequestHeads, Http1Version } from './request-heads.ts';
 
 /** An answer of our own to a message that the codec refused. */
@@ -21,7 +21,8 @@ export interface Http1ServerContext {
   readonly requestHeadTimeoutMs?: number;
   /** A connection without a request is closed after this time (at most a quarter later). Default 1 h, as Envoy's idle_timeout. */
   readonly keepAliveTimeoutMs?: number;
-  readonly answerError: (error: ProxyError) => Http1Answer;
+  /** `request`: what was made of the head before the rest broke the rules; it has been told. Undefined: nothing. */
+  readonly answerError: (error: ProxyError, request: RequestSink | undefined) => Http1Answer;
 }
 
 /** What one connection reports. */
@@ -32,7 +33,7 @@ export interface Http1ServerHandler {
    * When it is absent CONNECT is refused as DOWNSTREAM_PROTOCOL with the detail `connect_not_allowed`.
    */
   readonly onConnect?: (socket: Duplex, authority: string, leftover: Buffer, version: Http1Version) => void;
-  /** The codec has answered this error itself (`answerError`); no exchange was made of it. For counters and logs. */
+  /** The codec has answered this error itself (`answerError`). */
   onProtocolError(error: ProxyError): void;
   /** Once; the connection is gone (not called after `onConnect`). */
   onClose(): void;
