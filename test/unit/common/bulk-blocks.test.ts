@@ -1,19 +1,30 @@
-import { setImmediate } from 'node:timers/promises';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import t from 'tap';
 import { BulkBlocks } from '../../../common/bulk-blocks.ts';
 
-t.test('blocks that were let go are freed without a collection of the whole heap', async t => {
-  const blocks = new BulkBlocks();
-  const before = process.memoryUsage().arrayBuffers;
-  let most = 0;
-  for (let i = 0; i < 4_000; i++) {
-    blocks.take(65_536);
-    if (i % 100 === 0) {
-      await setImmediate();
-      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
-    }
+/** Collections of the whole heap while 1 GB of blocks comes and goes. */
+const fullCollections = async (take: () => Buffer): Promise<number> => {
+  let count = 0;
+  const observer = new PerformanceObserver(list => {
+    for (const { detail } of list.getEntries() as unknown as { detail: { kind: number } }[])
+      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) count++;
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  for (let i = 0; i < 16_000; i++) {
+    take();
+    if (i % 100 === 0) await setImmediate();
   }
-  t.ok(most < 60_000_000, `at most ${most} bytes were held while 262 MB were taken`);
+  await setTimeout(20);
+  observer.disconnect();
+  return count;
+};
+
+t.test('blocks that were let go are freed without collections of the whole heap', async t => {
+  const blocks = new BulkBlocks();
+  const without = await fullCollections(() => Buffer.allocUnsafeSlow(65_536));
+  const count = await fullCollections(() => blocks.take(65_536));
+  t.ok(count <= without / 3, `${count} instead of ${without}`);
 });
 
 t.test('a block that is held stays as it is', async t => {
