@@ -62,6 +62,13 @@ export class Client implements AsyncDisposable {
     return value;
   }
 
+  /** Creates the object unless it is there, by somebody else's hand at the same moment too. @throws Failure */
+  async ensure(path: string, collection: string, object: object): Promise<void> {
+    if ((await this.find(path)) !== undefined) return;
+    const { statusCode, value } = await this.#exchange('POST', collection, { body: object });
+    if (statusCode >= 400 && statusCode !== 409) throw this.#refusal(statusCode, value as Status);
+  }
+
   /** The events of a watch, until the server ends it. @throws Failure */
   async *watch(path: string, accept: string): AsyncGenerator<{ readonly type: string; readonly object: object }> {
     const { statusCode, body } = await this.#send('GET', path, { accept });
@@ -148,7 +155,7 @@ const readNeeded = (path: string, what: string): string => {
     return readFileSync(path, 'utf8');
   } catch (error) {
     throw new Failure(
-      `cannot read ${what}: ${(error as Error).message}; give --data-dir, or OUTRIDER_ADMIN_TOKEN_FILE and OUTRIDER_CA_FILE`,
+      `cannot read ${what}: ${(error as Error).message}; \`outrider control-plane\` makes it where it runs, --data-dir (or OUTRIDER_ADMIN_TOKEN_FILE and OUTRIDER_CA_FILE) says where it is`,
     );
   }
 };

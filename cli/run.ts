@@ -97,7 +97,6 @@ const run = async (config: SidecarConfig, words: readonly [string, ...string[]],
       files = await bootstrap(flags, config, process.env);
     } catch (error) {
       report(error);
-      process.stderr.write('A control plane must be running. This command starts one:\n\n  outrider control-plane\n\n');
       return;
     }
   const unit = new Unit(words, process.env);

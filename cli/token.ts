@@ -70,10 +70,9 @@ export const requestToken = async (
   return (answer as TokenRequest).status?.token ?? '';
 };
 
-const createMissing = async (client: Client, kind: ResourceKind, object: ApiObject): Promise<void> => {
+const createMissing = (client: Client, kind: ResourceKind, object: ApiObject): Promise<void> => {
   const { name, namespace = '' } = object.metadata;
-  if ((await client.find(objectPath(kind, namespace, name))) !== undefined) return;
-  await client.call('POST', collectionPath(kind, namespace), { body: object });
+  return client.ensure(objectPath(kind, namespace, name), collectionPath(kind, namespace), object);
 };
 
 const readSeconds = (text: string): number => {

@@ -158,7 +158,12 @@ t.test('who cannot reach the control plane is told why, and what to do', async t
       { OUTRIDER_SERVER: 'https://127.0.0.1:1' },
       /^error: no control plane answers at https:\/\/127\.0\.0\.1:1 \(.*`outrider control-plane` starts one, --server/,
     ],
-    ['no token', '--data-dir /nonexistent', {}, /^error: cannot read the admin token: .*give --data-dir/],
+    [
+      'no token',
+      '--data-dir /nonexistent',
+      {},
+      /^error: cannot read the admin token: .*--data-dir .* says where it is/,
+    ],
     [
       'wrong token',
       '',

@@ -250,7 +250,7 @@ t.test('without a control plane it says which command starts one; wrong usage is
   for (const { code, stdout, stderr } of [none, dead]) {
     t.equal(code, 1);
     t.equal(stdout, '', 'the app did not start');
-    t.match(stderr, /A control plane must be running\. This command starts one:\n\n {2}outrider control-plane\n/);
+    t.match(stderr, /`outrider control-plane` (makes|starts)/);
   }
   t.match(wrong, { code: 2, stderr: /--service must be a DNS name.*--port must be ports.*--upstream must be NAME=/s });
   t.match(await runToEnd(process.execPath, [PROGRAM, 'run', '--service', 'web'], { env }), { code: 2 });

@@ -71,6 +71,10 @@ export class App {
     await this.tell('PUT', `/behave?status=${status}&delay=${delayMs}`);
   }
 
+  get port(): number {
+    return Number(this.address.split(':')[1]);
+  }
+
   /** What the app answers to health checks from now on. */
   async health(status: number): Promise<void> {
     await this.tell('PUT', `/health?status=${status}`);
