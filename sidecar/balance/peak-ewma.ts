@@ -1,7 +1,11 @@
 /** Old latencies lose their weight with this time constant. Finagle and Linkerd use 10 s. */
 const DECAY_MS = 10_000;
-/** An instance whose last answer was a failure counts as if it took so long: answers that fail fast must not attract traffic. */
+/**
+ * An instance whose last answer was a failure counts as if it took so long: answers that fail fast must not attract traffic. That fades quickly: one
+ * that was restarted is asked again after some ten seconds, and one that still fails is asked as rarely as that, until it is ejected.
+ */
 const FAILURE_MS = 1_000;
+const FAILURE_DECAY_MS = 2_000;
 /** Nothing counts as longer: one stream that was open for an hour must not keep an instance without traffic for minutes. */
 const MAX_SAMPLE_MS = 10_000;
 /** Below this, differences are noise, and what is under way decides. */
@@ -65,7 +69,9 @@ export class PeakEwma {
   currentMs(nowMs: number): number {
     if (!this.known) return 0;
     const ownMs = Math.max(FLOOR_MS, this.valueMs * fade(this.atMs, nowMs));
-    return Number.isNaN(this.failedAtMs) ? ownMs : Math.max(ownMs, FAILURE_MS * fade(this.failedAtMs, nowMs));
+    return Number.isNaN(this.failedAtMs)
+      ? ownMs
+      : Math.max(ownMs, FAILURE_MS * fade(this.failedAtMs, nowMs, FAILURE_DECAY_MS));
   }
 
   /**
@@ -83,4 +89,5 @@ export class PeakEwma {
   }
 }
 
-const fade = (atMs: number, nowMs: number): number => Math.exp(-Math.max(0, nowMs - atMs) / DECAY_MS);
+const fade = (atMs: number, nowMs: number, decayMs = DECAY_MS): number =>
+  Math.exp(-Math.max(0, nowMs - atMs) / decayMs);

@@ -155,6 +155,7 @@ export class RunningMesh implements AsyncDisposable {
   private readonly app: readonly string[];
   private readonly processes: RunningProcess[] = [];
   private readonly ports = new Map<string, Promise<number>>();
+  private readonly starts = new WeakMap<Unit, Readonly<Parameters<RunningMesh['unit']>>>();
   private nextHost = 2;
 
   constructor() {
@@ -174,13 +175,13 @@ export class RunningMesh implements AsyncDisposable {
   async run({ service, flags = [], env = {} }: UnitOptions): Promise<Unit> {
     const place = await this.place(service);
     const words = ['run', '--service', service, '--port', place.PORT, '--drain', '4s', ...flags, '--', ...this.app];
-    return this.unit(service, words, addressOf(place), { ...place, ...env });
+    return this.unit(`run ${service}`, words, { ...place, ...env }, addressOf(place));
   }
 
   /** `outrider run` of a program that only calls. */
   runCaller(service: string, flags: readonly string[] = [], env: UnitOptions['env'] = {}): Unit {
     const words = ['run', '--service', service, '--drain', '1s', '--log-level', 'info', ...flags];
-    return this.unit(service, [...words, '--', process.execPath, '-e', CALLER], '', env);
+    return this.unit(`run ${service}`, [...words, '--', process.execPath, '-e', CALLER], env, '');
   }
 
   /** App and sidecar as two programs: the app first, and again with each call of `startApp`. */
@@ -225,8 +226,18 @@ export class RunningMesh implements AsyncDisposable {
     return { HOST, OUTRIDER_APP_ADDRESS: HOST, PORT: String(await free) };
   }
 
-  private unit(name: string, words: readonly string[], address: string, env: UnitOptions['env']): Unit {
-    return new Unit(this.start(`run ${name}`, words, env), address);
+  /** The same `outrider run` once more, with the same address and environment. */
+  again(unit: Unit): Unit {
+    const started = this.starts.get(unit);
+    if (started === undefined) throw new Error('not a unit of this mesh');
+    return this.unit(...started);
+  }
+
+  private unit(...start: readonly [...Parameters<RunningMesh['start']>, address: string]): Unit {
+    const [name, words, env, address] = start;
+    const unit = new Unit(this.start(name, words, env), address);
+    this.starts.set(unit, start);
+    return unit;
   }
 
   private start(name: string, words: readonly string[], env: UnitOptions['env']): RunningProcess {
