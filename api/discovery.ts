@@ -17,7 +17,7 @@
  * is under way at a time; what changes meanwhile is in the next one, as the newest state. Members that are not known are
  * ignored: releases N and N−1 understand each other.
  */
-import type { AppProtocol, EndpointView, HealthCheckView, ServiceView, Snapshot } from './snapshot.ts';
+import type { AppProtocol, EndpointView, HealthCheckView, MtlsView, ServiceView, Snapshot } from './snapshot.ts';
 
 export const DISCOVERY_PROTOCOL = 1;
 /** Each side sends something at least this often … */
@@ -143,6 +143,8 @@ export interface Update {
   readonly outboundPolicy: Snapshot['outboundPolicy'];
   /** Of its own app: all of them, in every update. */
   readonly healthChecks?: readonly HealthCheckView[];
+  /** Of its own app, in every update; absent: the default. */
+  readonly mtls?: MtlsView;
   readonly changed: readonly ServiceChange[];
   /** `service.namespace` */
   readonly removed: readonly string[];

@@ -10,7 +10,7 @@ import {
   type ServiceVersions,
   type Update,
 } from './discovery.ts';
-import { APP_PROTOCOLS, type AppProtocol, type HealthCheckView } from './snapshot.ts';
+import { APP_PROTOCOLS, type AppProtocol, type HealthCheckView, type MtlsView } from './snapshot.ts';
 
 /** A line that is not a message. The text is a sentence for the other side. */
 export class MessageError extends Error {
@@ -179,6 +179,7 @@ const parseUpdate = (message: Fields): Update => {
     ...(message.healthChecks === undefined
       ? {}
       : { healthChecks: array(message, 'healthChecks', MAX_HEALTH_CHECKS) as readonly HealthCheckView[] }),
+    ...(message.mtls === undefined ? {} : { mtls: fields(message, 'mtls') as unknown as MtlsView }),
     changed: changed as readonly ServiceChange[],
     removed: strings(message, 'removed', Number.MAX_SAFE_INTEGER, 600),
     answers: answers as Update['answers'],

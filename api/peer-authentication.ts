@@ -3,10 +3,7 @@
 import { type ApiObject, labelMap } from './object.ts';
 import type { Cause, ResourceKind } from './resource-kind.ts';
 import { choice, map, object, required, type Schema } from './schema.ts';
-
-export const MTLS_MODES = ['STRICT', 'PERMISSIVE', 'DISABLE'] as const;
-/** `STRICT`: mTLS from the mesh only; `PERMISSIVE`: plain text too; `DISABLE`: plain text only. */
-export type MtlsMode = (typeof MTLS_MODES)[number];
+import { MTLS_MODES, type MtlsMode } from './snapshot.ts';
 
 export interface PeerAuthentication extends ApiObject {
   readonly apiVersion: 'outrider.mesh/v1';
@@ -29,7 +26,7 @@ const mtls = (description: string, more: Schema = {}): Schema =>
     {
       mode: required(
         choice(
-          '`STRICT`: only mTLS from the mesh. `PERMISSIVE`: plain text too. `DISABLE`: plain text only.',
+          '`STRICT`: only mTLS from the mesh. `PERMISSIVE`: plain text too. `DISABLE`: as `PERMISSIVE`; sidecars keep to mTLS between each other.',
           MTLS_MODES,
         ),
       ),

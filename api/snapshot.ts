@@ -24,6 +24,19 @@ export interface Snapshot {
   readonly services: readonly ServiceView[];
   /** How this sidecar finds out whether its own app can serve. Absent: it takes the app's word for it. */
   readonly healthChecks?: readonly HealthCheckView[];
+  /** Who may connect to this sidecar's own app. Absent: peers with a mesh certificate only. */
+  readonly mtls?: MtlsView;
+}
+
+export const MTLS_MODES = ['STRICT', 'PERMISSIVE', 'DISABLE'] as const;
+/** `STRICT`: mTLS from the mesh only; `PERMISSIVE`: plain text too; `DISABLE`: plain text, with callers of the mesh still let in by mTLS. */
+export type MtlsMode = (typeof MTLS_MODES)[number];
+
+/** Istio: PeerAuthentication, as it comes out for one workload. */
+export interface MtlsView {
+  readonly mode: MtlsMode;
+  /** By port of the app, where it differs. */
+  readonly ports: Readonly<Record<string, MtlsMode>>;
 }
 
 /** All must pass, or the instance gets no traffic. */

@@ -1,5 +1,12 @@
 import { compilePattern } from './pattern.ts';
-import { APP_PROTOCOLS, type BackendView, type ServiceView, SNAPSHOT_FORMAT, type Snapshot } from './snapshot.ts';
+import {
+  APP_PROTOCOLS,
+  type BackendView,
+  MTLS_MODES,
+  type ServiceView,
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+} from './snapshot.ts';
 
 /** The first thing that is wrong with a snapshot. */
 export interface SnapshotProblem {
@@ -249,6 +256,8 @@ const healthCheck = shape({
   healthyThreshold: threshold,
   unhealthyThreshold: threshold,
 });
+const mtlsMode = oneOf(MTLS_MODES);
+const mtls = shape({ mode: mtlsMode, ports: mapOf(mtlsMode, /^[0-9]{1,5}$/) });
 const snapshot = shape(
   {
     format: oneOf([SNAPSHOT_FORMAT]),
@@ -258,7 +267,7 @@ const snapshot = shape(
     outboundPolicy: oneOf(['ALLOW_ANY', 'REGISTRY_ONLY']),
     services: listOf(service),
   },
-  { healthChecks: listOf(healthCheck, 100) },
+  { healthChecks: listOf(healthCheck, 100), mtls },
 );
 
 /** Undefined: the value is a snapshot whose references resolve; else the first thing that is wrong. Nothing of a bad snapshot is used. */

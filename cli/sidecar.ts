@@ -17,6 +17,10 @@ const SETTINGS: readonly (readonly [flag: string, about: string])[] = [
   ['ca-file', "PEM bundle that the control plane's certificate must chain to"],
   ['inbound', 'mTLS from other sidecars (default: [::]:15006)'],
   ['outbound', 'plain text from the app (default: 127.0.0.1:15001)'],
+  [
+    'interception',
+    "redirect: the kernel redirects the app's connections to the sidecar, see `outrider init` (default: none)",
+  ],
   ['upstreams', 'one local port per service: payments=127.0.0.1:9101,…'],
   ['advertise', 'host:port that peers dial'],
   ['admin', 'admin server (default: 127.0.0.1:15000)'],

@@ -30,6 +30,8 @@ export interface SidecarConfig {
   readonly caFile: string;
   readonly inbound: Address;
   readonly outbound: Address;
+  /** `redirect`: the kernel redirects the app's connections to us (`outrider init`), and says where they were going. Istio: interceptionMode. */
+  readonly interception: 'none' | 'redirect';
   readonly upstreams: readonly UpstreamListener[];
   readonly advertise: Address | undefined;
   readonly admin: Address;
@@ -56,6 +58,7 @@ const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/;
 const LOG_LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+const INTERCEPTIONS: readonly string[] = ['none', 'redirect'];
 const ACCESS_LOGS: readonly string[] = ['off', 'errors', 'all'];
 
 /** `host:port` or `[ipv6]:port`, or undefined. */
@@ -128,6 +131,7 @@ export const readConfig = (
     caFile: text('OUTRIDER_CA_FILE', ''),
     inbound: address('OUTRIDER_INBOUND', '[::]:15006'),
     outbound: address('OUTRIDER_OUTBOUND', '127.0.0.1:15001'),
+    interception: oneOf('OUTRIDER_INTERCEPTION', 'none', INTERCEPTIONS),
     upstreams: each('OUTRIDER_UPSTREAMS', parseUpstream, UPSTREAMS_HINT),
     advertise: text('OUTRIDER_ADVERTISE', '') === '' ? undefined : address('OUTRIDER_ADVERTISE', '10.0.0.7:15006'),
     admin: address('OUTRIDER_ADMIN', '127.0.0.1:15000'),

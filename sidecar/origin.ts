@@ -2,13 +2,21 @@ import type { PeerIdentity } from './identity/peer-identity.ts';
 import type { Fields } from './protocol/head.ts';
 
 /** Where an exchange came from: one object per listener, or per connection of a peer. */
-export type Origin = AppOrigin | LinkOrigin;
+export type Origin = AppOrigin | LinkOrigin | PlainOrigin;
 
 /** The app beside us, through one of the outbound listeners. */
 export interface AppOrigin {
   readonly link: false;
   /** The listener stands for one service, whatever the Host says (`OUTRIDER_UPSTREAMS`, CONNECT); undefined: by authority. */
   readonly target: string | undefined;
+}
+
+/** A client without a mesh certificate, at a port of the app that lets it in (`PeerAuthentication`). */
+export interface PlainOrigin {
+  readonly link: false;
+  readonly target: undefined;
+  /** Port of the app that it was redirected from. */
+  readonly port: number;
 }
 
 /** A peer with a mesh certificate. */

@@ -12,6 +12,8 @@ import { ownListeners } from './egress/own-listeners.ts';
 import type { IdentityView } from './identity/certificate-store.ts';
 import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-mtls.ts';
 import { type InboundOwners, inbound, refusedInbound } from './inbound.ts';
+import { intercept } from './interception/intercept.ts';
+import type { Interception } from './interception/interception.ts';
 import { AppConnections, appListenerState } from './listener/app-connection.ts';
 import { Connections } from './listener/connections.ts';
 import { acceptPeer } from './listener/link-connection.ts';
@@ -33,6 +35,7 @@ import type { TransportParts } from './upstream/transports.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HANDSHAKES = 1_000;
+const NO_IPV6: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 export interface ProxyOptions {
   readonly config: SidecarConfig;
@@ -67,6 +70,7 @@ export class SidecarProxy {
   private readonly options: ProxyOptions;
   private readonly terminator: MtlsTerminator;
   private readonly appConnections: AppConnections;
+  private readonly interception: Interception | undefined;
   private readonly unsubscribe: () => void;
 
   constructor(options: ProxyOptions) {
@@ -86,10 +90,8 @@ export class SidecarProxy {
     const parts: TransportParts = { account: budget, blocks, clock, random, heads: new Http1ResponseHeads() };
     this.endpoints = new EndpointTransports({ parts, store: identities, hello });
     this.app = new AppTransports(parts, config.appAddress);
-    this.outside = new OutsideClusters(
-      parts,
-      ownListeners(() => this.listeners.map(listener => listener.address)),
-    );
+    const isOwn = ownListeners(() => this.listeners.map(listener => listener.address));
+    this.outside = new OutsideClusters(parts, isOwn);
     this.routing = new Routing(
       snapshots.value,
       config.namespace,
@@ -189,6 +191,8 @@ export class SidecarProxy {
       hello,
       onProtocolError: onProtocolError('inbound'),
     };
+    const onRefused = (reason: string, remoteAddress: string): void =>
+      log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress });
     this.terminator = createMtlsTerminator({
       store: identities,
       clock,
@@ -196,9 +200,20 @@ export class SidecarProxy {
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       maxHandshakes: MAX_HANDSHAKES,
       onConnection: (socket, peer, alpn) => acceptPeer(linkOptions, socket, peer, alpn),
-      onRefused: (reason, remoteAddress) =>
-        log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress }),
+      onRefused,
     });
+    this.interception =
+      config.interception === 'none'
+        ? undefined
+        : intercept({
+            config,
+            isOwn,
+            fromApp: this.appConnections,
+            inbound: linkOptions,
+            mtls: () => snapshots.value.mtls,
+            onRefused,
+            log,
+          });
   }
 
   private recording(direction: 'outbound' | 'inbound'): Recording {
@@ -210,8 +225,15 @@ export class SidecarProxy {
   async listen(): Promise<void> {
     const { config } = this.options;
     const main = appListenerState(undefined);
-    await this.open('inbound', config.inbound, socket => this.terminator.accept(socket));
-    await this.open('outbound', config.outbound, socket => this.appConnections.accept(socket, main));
+    const { interception } = this;
+    await this.open('inbound', config.inbound, socket => {
+      if (interception?.inbound(socket) !== true) this.terminator.accept(socket);
+    });
+    const fromApp = (socket: Socket): void => {
+      if (interception?.outbound(socket) !== true) this.appConnections.accept(socket, main);
+    };
+    await this.open('outbound', config.outbound, fromApp);
+    if (interception !== undefined) await this.openRedirectedIPv6(fromApp);
     for (const upstream of config.upstreams) {
       const state = appListenerState(upstream.service);
       await this.open(`upstream ${upstream.service}`, upstream, socket => this.appConnections.accept(socket, state));
@@ -229,6 +251,17 @@ export class SidecarProxy {
       throw new Error(`the ${name} listener can't listen on ${formatAddress(address)}: ${(cause as Error).message}`, {
         cause,
       });
+    }
+  }
+
+  /** A redirected connection keeps its family, so IPv6 needs a listener of its own, on the port of the first. Without IPv6 there is none. */
+  private async openRedirectedIPv6(accept: (socket: Socket) => void): Promise<void> {
+    const { address } = this.listeners.find(({ name }) => name === 'outbound') as Listener;
+    if (address.host !== '127.0.0.1') return;
+    try {
+      this.listeners.push(await Listener.open('outbound IPv6', { host: '::1', port: address.port }, accept));
+    } catch (error) {
+      if (!NO_IPV6.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
     }
   }
 
@@ -252,6 +285,7 @@ export class SidecarProxy {
   /** Ends everything now. */
   close(): void {
     this.unsubscribe();
+    this.interception?.[Symbol.dispose]();
     this.idleSweep[Symbol.dispose]();
     this.fromPeers.close();
     this.fromApp.close();

@@ -1,11 +1,12 @@
 /** What one sidecar should hold, and how it differs from what it holds. Pure. */
 import type { ServiceVersions } from '../../api/discovery.ts';
-import type { HealthCheckView, Snapshot } from '../../api/snapshot.ts';
+import type { HealthCheckView, MtlsView, Snapshot } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
 import type { CompiledService } from '../translate/compile-service.ts';
 import { compileHealthChecks, type OwnWorkload } from '../translate/health-checks.ts';
+import { compileMtls } from '../translate/mtls.ts';
 import { parseAddress, type Translator } from '../translate/translator.ts';
-import { healthChecksKey } from '../translate/world.ts';
+import { healthChecksKey, mtlsKeys } from '../translate/world.ts';
 
 export interface Target {
   readonly configVersion: string;
@@ -14,6 +15,8 @@ export interface Target {
   readonly outboundPolicy: Snapshot['outboundPolicy'];
   /** Of the sidecar's own app. */
   readonly healthChecks: readonly HealthCheckView[];
+  /** Who may connect to that app; undefined: the default. */
+  readonly mtls: MtlsView | undefined;
   /** By `service.namespace`. */
   readonly services: ReadonlyMap<string, CompiledService>;
   /** By subscription. */
@@ -59,18 +62,20 @@ export const computeTarget = (
     services.set(key, view);
     open.push(...view.backends);
   }
-  if (own) interests.add(healthChecksKey(own.namespace));
+  if (own) for (const key of [healthChecksKey(own.namespace), ...mtlsKeys(own.namespace)]) interests.add(key);
   const healthChecks = own ? compileHealthChecks(translator.world, own) : [];
-  const checked = healthChecks.length > 0 ? `${JSON.stringify(healthChecks)};` : '';
+  const mtls = own && compileMtls(translator.world, own);
+  const ofOwn = `${healthChecks.length > 0 ? `${JSON.stringify(healthChecks)};` : ''}${mtls ? `${JSON.stringify(mtls)};` : ''}`;
   const { trustDomain, outboundPolicy } = translator;
   const keys = [...services.keys()].sort();
   const version = (half: 0 | 1): string => keys.map(key => `${key}=${services.get(key)?.versions[half]}`).join();
   return {
-    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${checked}${version(0)}`),
+    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${ofOwn}${version(0)}`),
     endpointVersion: contentVersion(version(1)),
     trustDomain,
     outboundPolicy,
     healthChecks,
+    mtls,
     services,
     answers,
     interests,

@@ -5,6 +5,7 @@
 import { DEFAULT_MESH_CONFIG, type MeshConfig, type MeshConfigSpec } from '../../api/mesh-config.ts';
 import { SYSTEM_NAMESPACE } from '../../api/namespace.ts';
 import type { Stored } from '../../api/object.ts';
+import type { PeerAuthentication } from '../../api/peer-authentication.ts';
 import type { ReferenceGrant } from '../../api/reference-grant.ts';
 import type { Service } from '../../api/service.ts';
 import type { TrafficPolicy } from '../../api/traffic-policy.ts';
@@ -51,6 +52,8 @@ export class World {
   readonly #grantsByNamespace = new MultiMap<string, Stored<ReferenceGrant>>();
   readonly #policies = new Map<string, Stored<TrafficPolicy>>();
   readonly #policiesByNamespace = new MultiMap<string, Stored<TrafficPolicy>>();
+  readonly #peerAuthentications = new Map<string, Stored<PeerAuthentication>>();
+  readonly #peerAuthenticationsByNamespace = new MultiMap<string, Stored<PeerAuthentication>>();
   #mesh: MeshConfigSpec = DEFAULT_MESH_CONFIG;
 
   get mesh(): MeshConfigSpec {
@@ -102,6 +105,10 @@ export class World {
     return this.#policiesByNamespace.get(namespace);
   }
 
+  peerAuthenticationsIn(namespace: string): Iterable<Stored<PeerAuthentication>> {
+    return this.#peerAuthenticationsByNamespace.get(namespace);
+  }
+
   /** Takes one event of the store. Kinds that translation does not read touch nothing. */
   apply({ type, object }: WorldEvent): Touched {
     const gone = type === 'DELETED';
@@ -118,6 +125,8 @@ export class World {
         return this.#applyGrant(object as Stored<ReferenceGrant>, gone);
       case 'TrafficPolicy':
         return this.#applyPolicy(object as Stored<TrafficPolicy>, gone);
+      case 'PeerAuthentication':
+        return this.#applyPeerAuthentication(object as Stored<PeerAuthentication>, gone);
       case 'MeshConfig':
         this.#mesh = gone ? DEFAULT_MESH_CONFIG : (object as Stored<MeshConfig>).spec;
         return { ...NOTHING, mesh: true };
@@ -233,6 +242,12 @@ export class World {
     return { services, hosts: NOTHING.hosts, routes, mesh: false };
   }
 
+  #applyPeerAuthentication(next: Stored<PeerAuthentication>, gone: boolean): Touched {
+    const namespace = next.metadata.namespace ?? '';
+    replace(this.#peerAuthentications, this.#peerAuthenticationsByNamespace, namespace, next, gone);
+    return { ...NOTHING, keys: [`#mtls.${namespace}`] };
+  }
+
   #applyPolicy(next: Stored<TrafficPolicy>, gone: boolean): Touched {
     const namespace = next.metadata.namespace ?? '';
     const old = this.#policies.get(`${namespace}/${next.metadata.name}`);
@@ -246,6 +261,12 @@ export class World {
     return { ...NOTHING, services, ...(checks ? { keys: [healthChecksKey(namespace)] } : {}) };
   }
 }
+
+/** What sidecars of this namespace are interested in for who may connect to their apps: policies of their own namespace, and of the mesh. */
+export const mtlsKeys = (namespace: string): readonly string[] => [
+  `#mtls.${namespace}`,
+  ...(namespace === SYSTEM_NAMESPACE ? [] : [`#mtls.${SYSTEM_NAMESPACE}`]),
+];
 
 /** What sidecars of this namespace are interested in for the checks of their own apps. */
 export const healthChecksKey = (namespace: string): string => `#health-checks.${namespace}`;

@@ -1,7 +1,7 @@
 import type { AppPort } from '../config.ts';
-import { proxyError } from '../errors/proxy-error.ts';
+import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import { isGrpc } from '../errors/respond-to-error.ts';
-import type { LinkOrigin } from '../origin.ts';
+import type { LinkOrigin, PlainOrigin } from '../origin.ts';
 import { type FieldList, Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
 import { isThrift, rpcLabels } from '../route/rpc-labels.ts';
 import { SharedCounters } from '../route/shared-counters.ts';
@@ -42,8 +42,8 @@ export interface Admission {
 export const admitRequest = (admission: Admission, shared = new SharedCounters()): Step => ({
   begin: exchange => {
     const { head } = exchange;
-    const plan =
-      (head.plan as InboundPlan | undefined) ?? makePlan(admission, shared, head, exchange.origin as LinkOrigin);
+    const origin = exchange.origin as LinkOrigin | PlainOrigin;
+    const plan = (head.plan as InboundPlan | undefined) ?? makePlan(admission, shared, head, origin);
     exchange.volatile = withoutLinkFields(exchange.volatile);
     if ('code' in plan) {
       exchange.fail(plan);
@@ -55,30 +55,42 @@ export const admitRequest = (admission: Admission, shared = new SharedCounters()
   },
 });
 
-const makePlan = (admission: Admission, shared: SharedCounters, head: RequestHead, origin: LinkOrigin) => {
-  const { appPorts, transports, self } = admission;
-  const wanted = head.link?.port ?? 0;
-  const port = wanted === 0 ? appPorts[0] : appPorts.find(candidate => candidate.port === wanted);
+const makePlan = (
+  admission: Admission,
+  shared: SharedCounters,
+  head: RequestHead,
+  origin: LinkOrigin | PlainOrigin,
+): InboundPlan | ProxyError => {
+  const { transports, self } = admission;
+  const port = portFor(admission, head, origin);
   if (port === undefined) return UNDECLARED_PORT;
   const appHead = new RequestHead(
     head.method,
     head.scheme,
     head.authority,
     head.path,
-    appFields(head.fields, origin, self),
+    origin.link ? appFields(head.fields, origin, self) : head.fields,
     head.protocol,
     isThrift(head) ? head.link : undefined,
   );
   const transport = transports.get(port.port, kindFor(head, port));
   const route = head.link?.route ?? '';
   const { request_protocol, method } = rpcLabels(head, port.protocol);
-  const { caller, peer } = origin;
-  const key = `${self.principal()} ${peer.id} ${caller.service}.${caller.namespace} ${head.link?.to ?? ''} ${route} ${request_protocol} ${method}`;
+  const source = sourceOf(origin);
+  const key = `${self.principal()} ${source.source_principal} ${source.source_service}.${source.source_namespace} ${head.link?.to ?? ''} ${route} ${request_protocol} ${method}`;
   const counters = shared.find(
     key,
-    () => new HeadCounters(admission.metrics, labelsOf(admission, head, origin, route, port)),
+    () => new HeadCounters(admission.metrics, { ...labelsOf(admission, head, route, port), ...source }),
   );
   return new InboundPlan(transport, appHead, route, counters);
+};
+
+/** Peers get declared ports only; who was redirected from a port gets that one, which the app has opened to everyone. */
+const portFor = ({ appPorts }: Admission, head: RequestHead, origin: LinkOrigin | PlainOrigin): AppPort | undefined => {
+  const wanted = origin.link ? (head.link?.port ?? 0) : origin.port;
+  if (wanted === 0) return appPorts[0];
+  const declared = appPorts.find(candidate => candidate.port === wanted);
+  return declared ?? (origin.link ? undefined : { port: wanted, protocol: 'tcp' });
 };
 
 const kindFor = (head: RequestHead, port: AppPort): TransportKind => {
@@ -102,22 +114,33 @@ const appFields = (fields: Fields, origin: LinkOrigin, self: Self): Fields => {
   return known;
 };
 
+/** Who calls, as metrics say it. Nothing is known of a client without a certificate. */
+const sourceOf = (origin: LinkOrigin | PlainOrigin) =>
+  origin.link
+    ? ({
+        source_service: origin.caller.service,
+        source_namespace: origin.caller.namespace,
+        source_principal: origin.peer.id,
+        connection_security_policy: 'mutual_tls',
+      } as const)
+    : ({
+        source_service: 'unknown',
+        source_namespace: '',
+        source_principal: '',
+        connection_security_policy: 'none',
+      } as const);
+
 const labelsOf = (
   admission: Admission,
   head: RequestHead,
-  origin: LinkOrigin,
   route: string,
   port: AppPort,
-): HeadLabels => ({
+): Omit<HeadLabels, keyof ReturnType<typeof sourceOf>> => ({
   reporter: 'destination',
-  source_service: origin.caller.service,
-  source_namespace: origin.caller.namespace,
-  source_principal: origin.peer.id,
   ...calledAs(admission, head.link?.to ?? ''),
   destination_principal: admission.self.principal(),
   route,
   ...rpcLabels(head, port.protocol),
-  connection_security_policy: 'mutual_tls',
 });
 
 /** The service that the caller asked for, so that both sides count under one name; ours when it says none, or too many were said. */

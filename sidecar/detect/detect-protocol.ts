@@ -15,9 +15,15 @@ export const detectHttp = (bytes: Buffer): Detected | undefined => {
   return size === HTTP2_START.length ? 'http2' : undefined;
 };
 
+/** What becomes of a client that waits for the server to speak first. */
+export interface Silence {
+  readonly afterMs: number;
+  readonly onSilent: () => void;
+}
+
 /**
  * Reads until the protocol is known, then hands over the bytes that were read, with no listener left behind.
- * A connection that ends or stays silent before that is closed.
+ * A connection that ends or stays silent before that is closed; with `silence`, one that said nothing at all is handed over as that says.
  */
 export const detectProtocol = <Told>(
   socket: net.Socket,
@@ -25,6 +31,7 @@ export const detectProtocol = <Told>(
   detect: (bytes: Buffer) => Told | undefined,
   done: (detected: Told, bytes: Buffer) => void,
   onClose: () => void,
+  silence?: Silence,
 ): void => {
   let bytes: Buffer = Buffer.alloc(0);
   const leave = (): void => {
@@ -44,7 +51,17 @@ export const detectProtocol = <Told>(
     leave();
     done(detected, bytes);
   };
-  const timer = clock.setTimer(FIRST_BYTE_MS, give);
+  const onSilent = (): void => {
+    if (silence === undefined) return give();
+    if (bytes.length > 0) {
+      timer = clock.setTimer(FIRST_BYTE_MS, give);
+      return;
+    }
+    leave();
+    socket.pause();
+    silence.onSilent();
+  };
+  let timer = clock.setTimer(silence?.afterMs ?? FIRST_BYTE_MS, onSilent);
   socket.on('data', onData).on('end', give).on('error', give).on('close', give).resume();
 };
 

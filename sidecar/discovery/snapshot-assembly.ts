@@ -52,7 +52,7 @@ export class SnapshotAssembly {
       }
       for (const key of removed) services.delete(key);
     }
-    const { configVersion, endpointVersion, trustDomain, outboundPolicy, healthChecks = [] } = part;
+    const { configVersion, endpointVersion, trustDomain, outboundPolicy, healthChecks = [], mtls } = part;
     return {
       services,
       snapshot: {
@@ -63,6 +63,7 @@ export class SnapshotAssembly {
         outboundPolicy,
         services: [...services.values()].map(({ view }) => view),
         ...(healthChecks.length > 0 ? { healthChecks } : {}),
+        ...(mtls ? { mtls } : {}),
       },
     };
   }

@@ -4,12 +4,13 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import { detectHttp, detectProtocol } from '../detect/detect-protocol.ts';
+import { detectRedirected } from '../detect/detect-redirected.ts';
 import { type DetectedThrift, detectThrift } from '../detect/detect-thrift.ts';
 import { ConnectTunnel } from '../egress/connect-tunnel.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
-import type { AppOrigin } from '../origin.ts';
+import type { AppOrigin, PlainOrigin } from '../origin.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
@@ -23,6 +24,8 @@ import { refusalOf, refuseRequest } from './refuse-request.ts';
 
 /** Streams that one app connection may have open. */
 const MAX_CONCURRENT_STREAMS = 1_000;
+/** A redirected client that says nothing for so long waits for the server to speak first. */
+const SILENT_MS = 50;
 
 export interface AppConnectionOptions {
   readonly exchange: ExchangeContext;
@@ -45,7 +48,7 @@ export interface AppConnectionOptions {
 
 /** The heads of connections that go the same way: interned together, since their plans are the same. */
 export interface AppListenerState {
-  readonly origin: AppOrigin;
+  readonly origin: AppOrigin | PlainOrigin;
   readonly calls: CallHeads;
   readonly heads: Http1RequestHeads;
 }
@@ -57,9 +60,16 @@ export const appListenerState = (target: string | undefined): AppListenerState =
   heads: new Http1RequestHeads(),
 });
 
+/** The same for clients without a mesh certificate, at one port of the app. */
+export const plainListenerState = (port: number): AppListenerState => ({
+  ...appListenerState(undefined),
+  origin: { link: false, target: undefined, port },
+});
+
 /** Connections from the app beside us: tells the protocol, and makes exchanges of what comes in. */
 export class AppConnections {
   private readonly options: AppConnectionOptions;
+  private readonly outside = appListenerState(undefined);
 
   constructor(options: AppConnectionOptions) {
     this.options = options;
@@ -69,6 +79,46 @@ export class AppConnections {
   accept(socket: net.Socket, state: AppListenerState): void {
     readIntoScratch(socket);
     this.serve(socket, state);
+  }
+
+  /** Takes a connection that the kernel redirected on its way to `target` (`address:port`): to that service, or on to where it was going. */
+  acceptRedirected(socket: net.Socket, state: AppListenerState, target: string): void {
+    const { isKnown, isRawTcp, isThrift } = this.options;
+    readIntoScratch(socket);
+    this.whenFound(socket, target, () => {
+      if (!isKnown(target)) this.serveTcp(socket, this.outside, target);
+      else if (isRawTcp(target)) this.serveTcp(socket, state, target);
+      else if (isThrift(target)) this.serveThrift(socket, state, target);
+      else this.serveRedirected(socket, state, target);
+    });
+  }
+
+  /** Nobody had to declare what an app speaks, so its own TLS, and whatever else is not HTTP, goes on as bytes. */
+  private serveRedirected(socket: net.Socket, state: AppListenerState, authority: string): void {
+    const { connections, clock } = this.options;
+    const waiting: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
+    const told = (): void => connections.remove(waiting);
+    const asBytes = (): void => {
+      told();
+      this.serveTcp(socket, state, authority);
+    };
+    connections.add(waiting);
+    detectProtocol(
+      socket,
+      clock,
+      detectRedirected,
+      (detected, bytes) => {
+        if (detected === 'tcp') {
+          socket.unshift(bytes);
+          return asBytes();
+        }
+        told();
+        const connection = detected === 'http2' ? this.serveHttp2(socket, state) : this.serveHttp1(socket, state);
+        connection.push(bytes);
+      },
+      told,
+      { afterMs: SILENT_MS, onSilent: asBytes },
+    );
   }
 
   private serve(socket: net.Socket, state: AppListenerState): void {
@@ -154,12 +204,13 @@ export class AppConnections {
       onRequest: this.onRequest(state),
       onProtocolError,
       onClose: () => connections.remove(connection),
-      ...(state.origin.target === undefined && {
-        onConnect: (raw: Duplex, authority: string, leftover: Buffer) => {
-          connections.remove(connection);
-          this.openTunnel(raw as net.Socket, authority, leftover);
-        },
-      }),
+      ...(state.origin.target === undefined &&
+        !('port' in state.origin) && {
+          onConnect: (raw: Duplex, authority: string, leftover: Buffer) => {
+            connections.remove(connection);
+            this.openTunnel(raw as net.Socket, authority, leftover);
+          },
+        }),
     };
     const connection: Http1ServerConnection = new Http1ServerConnection(socket, context, handler);
     connections.add(connection);

@@ -54,7 +54,7 @@ t.test('a minute without the control plane', async t => {
   await using rest = new RestClient(mesh.plane.restUrl, mesh.plane.dataDir);
   const states = async () => {
     const { body } = await rest.call('GET', '/apis/outrider.mesh/v1/namespaces/default/sidecars');
-    return (body.items ?? []).map(({ status }) => String(status.state));
+    return (body.items ?? []).map(({ status }) => String(status?.state));
   };
   await waitFor('all three to be in sync', async () => (await states()).join() === 'Synced,Synced,Synced', 30_000);
   const fresh = await mesh.run({ service: 'app' });

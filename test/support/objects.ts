@@ -3,6 +3,7 @@
 import type { GrpcRoute, GrpcRouteRule } from '../../api/grpc-route.ts';
 import type { HttpRoute, HttpRouteRule } from '../../api/http-route.ts';
 import type { Stored, StoredMeta } from '../../api/object.ts';
+import type { PeerAuthentication, PeerAuthenticationSpec } from '../../api/peer-authentication.ts';
 import type { ReferenceGrant } from '../../api/reference-grant.ts';
 import type { ParentReference } from '../../api/route-parts.ts';
 import type { RpcRoute, RpcRouteRule } from '../../api/rpc-route.ts';
@@ -105,6 +106,17 @@ export const policy = (
   apiVersion: 'outrider.mesh/v1',
   kind: 'TrafficPolicy',
   metadata: meta(name, namespace, more),
+  spec,
+});
+
+export const peerAuthentication = (
+  name: string,
+  spec: PeerAuthenticationSpec,
+  more: Partial<StoredMeta> = {},
+): Stored<PeerAuthentication> => ({
+  apiVersion: 'outrider.mesh/v1',
+  kind: 'PeerAuthentication',
+  metadata: meta(name, more.namespace, more),
   spec,
 });
 

@@ -20,6 +20,7 @@ t.test('a service name is all that must be said', t => {
     caFile: '',
     inbound: { host: '::', port: 15_006 },
     outbound: { host: '127.0.0.1', port: 15_001 },
+    interception: 'none',
     upstreams: [],
     advertise: undefined,
     admin: { host: '127.0.0.1', port: 15_000 },
@@ -43,6 +44,7 @@ t.test('a service name is all that must be said', t => {
 t.test('each variable sets what it says', t => {
   const table: [variable: string, value: string, expected: Partial<SidecarConfig>][] = [
     ['OUTRIDER_NAMESPACE', 'shop', { namespace: 'shop' }],
+    ['OUTRIDER_INTERCEPTION', 'redirect', { interception: 'redirect' }],
     ['OUTRIDER_SERVICE_ACCOUNT', 'robot.one', { serviceAccount: 'robot.one' }],
     ['OUTRIDER_APP_PORTS', '8080', { appPorts: [{ port: 8_080, protocol: 'http' }] }],
     [
@@ -107,6 +109,7 @@ t.test('each wrong value is named, with what would be right', t => {
     OUTRIDER_LABELS: ['version', '=v2'],
     OUTRIDER_DRAIN: ['30', 'soon', '-1s'],
     OUTRIDER_LOG_LEVEL: ['verbose', 'INFO'],
+    OUTRIDER_INTERCEPTION: ['tproxy'],
     OUTRIDER_ACCESS_LOG: ['some'],
   };
   for (const [variable, values] of Object.entries(wrong)) {

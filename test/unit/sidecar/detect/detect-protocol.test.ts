@@ -2,7 +2,7 @@ import type net from 'node:net';
 import { PassThrough } from 'node:stream';
 import t from 'tap';
 import { manualClock } from '../../../../common/clock.ts';
-import { detectHttp, detectProtocol } from '../../../../sidecar/detect/detect-protocol.ts';
+import { detectHttp, detectProtocol, type Silence } from '../../../../sidecar/detect/detect-protocol.ts';
 
 t.test('HTTP/2 is told by its preface, whatever its cut', t => {
   const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
@@ -17,7 +17,7 @@ t.test('HTTP/2 is told by its preface, whatever its cut', t => {
   t.end();
 });
 
-const start = () => {
+const start = (silence?: Silence) => {
   const clock = manualClock();
   const socket = new PassThrough();
   const said: string[] = [];
@@ -27,6 +27,7 @@ const start = () => {
     detectHttp,
     (detected, bytes) => said.push(`${detected} ${bytes.toString()}`),
     () => said.push('closed'),
+    silence,
   );
   return { clock, socket, said };
 };
@@ -57,5 +58,26 @@ t.test('who ends, fails or stays silent is let go, once', t => {
     t.same(started.said, ['closed']);
     t.equal(started.clock.pending, 0);
   }
+  t.end();
+});
+
+t.test('a client that waits for the server is handed over, one that has begun is waited for', t => {
+  let silent = 0;
+  const silence = { afterMs: 50, onSilent: () => silent++ };
+  const quiet = start(silence);
+  quiet.clock.advance(50);
+  t.equal(silent, 1);
+  t.notOk(quiet.socket.destroyed);
+  t.equal(quiet.socket.listenerCount('data'), 0);
+  const slow = start(silence);
+  slow.socket.emit('data', Buffer.from('P'));
+  slow.clock.advance(59_000);
+  slow.socket.emit('data', Buffer.from('OST / HTTP/1.1\r\n'));
+  t.same(slow.said, ['http1 POST / HTTP/1.1\r\n']);
+  const stuck = start(silence);
+  stuck.socket.emit('data', Buffer.from('P'));
+  stuck.clock.advance(60_050);
+  t.same(stuck.said, ['closed']);
+  t.equal(silent, 1);
   t.end();
 });

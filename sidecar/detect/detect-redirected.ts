@@ -1,0 +1,20 @@
+import { detectHttp } from './detect-protocol.ts';
+
+/** What a redirected connection carries. `tcp`: bytes that are passed on as they are, the app's own TLS among them. */
+export type DetectedRedirected = 'http1' | 'http2' | 'tcp';
+
+/** A request line of which so much came without its end, and whose method nobody knows, is none. */
+const MAX_LINE_BYTES = 1_024;
+const HTTP1_START = /^(?:GET|HEAD|POST|PUT|DELETE|PATCH|OPTIONS|TRACE) (?:\/|\*|https?:)/;
+const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [^\r\n ]{1,1000} HTTP\/1\.[0-9]\r?\n/;
+/** What can still become a request line. */
+const LINE_BEGUN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: [^\r\n]*\r?)?$/;
+
+/** Tells HTTP from everything else by the first bytes; undefined while they could still be either. One look, at most 1,024 bytes. */
+export const detectRedirected = (bytes: Buffer): DetectedRedirected | undefined => {
+  const http = detectHttp(bytes);
+  if (http !== 'http1') return http;
+  const start = bytes.toString('latin1', 0, MAX_LINE_BYTES);
+  if (HTTP1_START.test(start) || REQUEST_LINE.test(start)) return 'http1';
+  return LINE_BEGUN.test(start) && start.length < MAX_LINE_BYTES ? undefined : 'tcp';
+};

@@ -1,0 +1,42 @@
+import type { MtlsView } from '../../api/snapshot.ts';
+import type { Logger } from '../../common/logger.ts';
+import { parseAddress, type SidecarConfig } from '../config.ts';
+import type { IsOwn } from '../egress/dial-outside.ts';
+import { type AppConnectionOptions, AppConnections } from '../listener/app-connection.ts';
+import { Interception } from './interception.ts';
+import { originalDestination } from './original-destination.ts';
+import { OwnDials } from './own-dials.ts';
+
+export interface InterceptOptions {
+  readonly config: SidecarConfig;
+  readonly isOwn: IsOwn;
+  readonly fromApp: AppConnections;
+  /** What becomes of requests to the app. */
+  readonly inbound: Pick<
+    AppConnectionOptions,
+    'exchange' | 'refused' | 'connections' | 'blocks' | 'clock' | 'onProtocolError'
+  >;
+  readonly mtls: () => MtlsView | undefined;
+  readonly onRefused: (reason: string, remoteAddress: string) => void;
+  readonly log: Logger;
+}
+
+/** Builds what takes redirected connections. @throws where the kernel cannot be asked where they were going. */
+export const intercept = ({ config, inbound, ...options }: InterceptOptions): Interception => {
+  const protocolAt = (target: string): string =>
+    config.appPorts.find(({ port }) => port === parseAddress(target)?.port)?.protocol ?? 'tcp';
+  const toApp = new AppConnections({
+    ...inbound,
+    whenFound: (_, done) => done(),
+    isKnown: () => true,
+    isRawTcp: target => protocolAt(target) === 'tcp',
+    isThrift: target => protocolAt(target) === 'thrift',
+  });
+  return new Interception({
+    ...options,
+    clock: inbound.clock,
+    originalDestination: originalDestination(),
+    ownDials: new OwnDials(),
+    toApp,
+  });
+};

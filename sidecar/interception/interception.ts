@@ -1,0 +1,120 @@
+import type { Socket } from 'node:net';
+import type { MtlsView } from '../../api/snapshot.ts';
+import type { Clock } from '../../common/clock.ts';
+import type { Logger } from '../../common/logger.ts';
+import { formatAddress } from '../config.ts';
+import type { IsOwn } from '../egress/dial-outside.ts';
+import {
+  type AppConnections,
+  type AppListenerState,
+  appListenerState,
+  plainListenerState,
+} from '../listener/app-connection.ts';
+import { letsPlainTextIn } from './mtls-mode.ts';
+import type { OriginalDestination } from './original-destination.ts';
+import type { OwnDials } from './own-dials.ts';
+
+/** Destinations whose heads are kept together; a full table is emptied. */
+const MAX_STATES = 1_000;
+/** A loop says so once in so long. */
+const QUIET_MS = 10_000;
+
+export interface InterceptionOptions {
+  readonly originalDestination: OriginalDestination;
+  readonly ownDials: OwnDials;
+  readonly isOwn: IsOwn;
+  /** Takes what the app sends … */
+  readonly fromApp: AppConnections;
+  /** … and what clients without a mesh certificate send to it. */
+  readonly toApp: AppConnections;
+  readonly mtls: () => MtlsView | undefined;
+  readonly onRefused: (reason: string, remoteAddress: string) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Connections that the kernel redirected to a listener of ours, told from those that were meant for it. Owned by the proxy. */
+export class Interception implements Disposable {
+  private readonly options: InterceptionOptions;
+  private readonly services = new Map<string, AppListenerState>();
+  private readonly appPorts = new Map<string, AppListenerState>();
+  private quietUntilMs = 0;
+
+  constructor(options: InterceptionOptions) {
+    this.options = options;
+  }
+
+  /** From the app to somewhere else. False: it was meant for us. */
+  outbound(socket: Socket): boolean {
+    const to = this.destination(socket);
+    if (to === undefined) return false;
+    const target = formatAddress(to);
+    const ignore = (): void => {};
+    socket.on('error', ignore);
+    // A connection of our own is accepted before we hear that it stands; both are said by the end of this turn.
+    setImmediate(() => {
+      socket.off('error', ignore);
+      if (socket.destroyed) return;
+      if (this.options.ownDials.has(socket)) return this.cutLoop(socket, target);
+      const state = kept(this.services, target, () => appListenerState(target));
+      this.options.fromApp.acceptRedirected(socket, state, target);
+    });
+    return true;
+  }
+
+  /** From a client without a sidecar to a port of the app. False: it was meant for us, so it is a peer. */
+  inbound(socket: Socket): boolean {
+    const { toApp, mtls, onRefused } = this.options;
+    const to = this.destination(socket);
+    if (to === undefined) return false;
+    if (letsPlainTextIn(mtls(), to.port)) {
+      const target = formatAddress(to);
+      toApp.acceptRedirected(
+        socket,
+        kept(this.appPorts, target, () => plainListenerState(to.port)),
+        target,
+      );
+    } else {
+      const address = socket.remoteAddress ?? '';
+      socket.resetAndDestroy();
+      onRefused('plain_text', address);
+    }
+    return true;
+  }
+
+  [Symbol.dispose](): void {
+    this.options.ownDials[Symbol.dispose]();
+  }
+
+  private destination(socket: Socket) {
+    const { originalDestination, isOwn } = this.options;
+    const to = originalDestination(socket);
+    return to === undefined || isOwn(to.host, to.port) ? undefined : to;
+  }
+
+  private cutLoop(socket: Socket, destination: string): void {
+    const { clock, log } = this.options;
+    socket.resetAndDestroy();
+    const nowMs = clock.nowMs();
+    if (nowMs < this.quietUntilMs) return;
+    this.quietUntilMs = nowMs + QUIET_MS;
+    log.error("The sidecar's own connections are redirected to it. `outrider init --proxy-uid` must name its user.", {
+      destination,
+      uid: process.getuid?.(),
+    });
+  }
+}
+
+const kept = (
+  states: Map<string, AppListenerState>,
+  target: string,
+  make: () => AppListenerState,
+): AppListenerState => {
+  let state = states.get(target);
+  if (state === undefined) {
+    if (states.size >= MAX_STATES) states.clear();
+    state = make();
+    states.set(target, state);
+  }
+  return state;
+};
