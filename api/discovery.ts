@@ -17,7 +17,14 @@
  * is under way at a time; what changes meanwhile is in the next one, as the newest state. Members that are not known are
  * ignored: releases N and N−1 understand each other.
  */
-import type { AppProtocol, EndpointView, HealthCheckView, ServiceView, Snapshot } from './snapshot.ts';
+import type {
+  AppProtocol,
+  EndpointView,
+  HealthCheckView,
+  PathNormalization,
+  ServiceView,
+  Snapshot,
+} from './snapshot.ts';
 
 export const DISCOVERY_PROTOCOL = 1;
 /** Each side sends something at least this often … */
@@ -141,6 +148,8 @@ export interface Update {
   readonly endpointVersion: string;
   readonly trustDomain: string;
   readonly outboundPolicy: Snapshot['outboundPolicy'];
+  /** Absent from a control plane of an earlier release: `BASE`. */
+  readonly pathNormalization?: PathNormalization;
   /** Of its own app: all of them, in every update. */
   readonly healthChecks?: readonly HealthCheckView[];
   readonly changed: readonly ServiceChange[];

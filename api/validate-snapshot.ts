@@ -1,5 +1,12 @@
 import { compilePattern } from './pattern.ts';
-import { APP_PROTOCOLS, type BackendView, type ServiceView, SNAPSHOT_FORMAT, type Snapshot } from './snapshot.ts';
+import {
+  APP_PROTOCOLS,
+  type BackendView,
+  PATH_NORMALIZATIONS,
+  type ServiceView,
+  SNAPSHOT_FORMAT,
+  type Snapshot,
+} from './snapshot.ts';
 
 /** The first thing that is wrong with a snapshot. */
 export interface SnapshotProblem {
@@ -258,7 +265,7 @@ const snapshot = shape(
     outboundPolicy: oneOf(['ALLOW_ANY', 'REGISTRY_ONLY']),
     services: listOf(service),
   },
-  { healthChecks: listOf(healthCheck, 100) },
+  { pathNormalization: oneOf(PATH_NORMALIZATIONS), healthChecks: listOf(healthCheck, 100) },
 );
 
 /** Undefined: the value is a snapshot whose references resolve; else the first thing that is wrong. Nothing of a bad snapshot is used. */

@@ -1,6 +1,6 @@
 /** What one sidecar should hold, and how it differs from what it holds. Pure. */
 import type { ServiceVersions } from '../../api/discovery.ts';
-import type { HealthCheckView, Snapshot } from '../../api/snapshot.ts';
+import type { HealthCheckView, PathNormalization, Snapshot } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
 import type { CompiledService } from '../translate/compile-service.ts';
 import { compileHealthChecks, type OwnWorkload } from '../translate/health-checks.ts';
@@ -12,6 +12,7 @@ export interface Target {
   readonly endpointVersion: string;
   readonly trustDomain: string;
   readonly outboundPolicy: Snapshot['outboundPolicy'];
+  readonly pathNormalization: PathNormalization;
   /** Of the sidecar's own app. */
   readonly healthChecks: readonly HealthCheckView[];
   /** By `service.namespace`. */
@@ -62,14 +63,15 @@ export const computeTarget = (
   if (own) interests.add(healthChecksKey(own.namespace));
   const healthChecks = own ? compileHealthChecks(translator.world, own) : [];
   const checked = healthChecks.length > 0 ? `${JSON.stringify(healthChecks)};` : '';
-  const { trustDomain, outboundPolicy } = translator;
+  const { trustDomain, outboundPolicy, pathNormalization } = translator;
   const keys = [...services.keys()].sort();
   const version = (half: 0 | 1): string => keys.map(key => `${key}=${services.get(key)?.versions[half]}`).join();
   return {
-    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${checked}${version(0)}`),
+    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${pathNormalization};${checked}${version(0)}`),
     endpointVersion: contentVersion(version(1)),
     trustDomain,
     outboundPolicy,
+    pathNormalization,
     healthChecks,
     services,
     answers,

@@ -52,7 +52,7 @@ export class SnapshotAssembly {
       }
       for (const key of removed) services.delete(key);
     }
-    const { configVersion, endpointVersion, trustDomain, outboundPolicy, healthChecks = [] } = part;
+    const { configVersion, endpointVersion, trustDomain, outboundPolicy, pathNormalization, healthChecks = [] } = part;
     return {
       services,
       snapshot: {
@@ -61,6 +61,7 @@ export class SnapshotAssembly {
         endpointVersion,
         trustDomain,
         outboundPolicy,
+        ...(pathNormalization === undefined ? {} : { pathNormalization }),
         services: [...services.values()].map(({ view }) => view),
         ...(healthChecks.length > 0 ? { healthChecks } : {}),
       },
