@@ -17,7 +17,15 @@
  * is under way at a time; what changes meanwhile is in the next one, as the newest state. Members that are not known are
  * ignored: releases N and N−1 understand each other.
  */
-import type { AppProtocol, EndpointView, HealthCheckView, MtlsView, ServiceView, Snapshot } from './snapshot.ts';
+import type {
+  AppProtocol,
+  EndpointView,
+  HealthCheckView,
+  MtlsView,
+  PathNormalization,
+  ServiceView,
+  Snapshot,
+} from './snapshot.ts';
 
 export const DISCOVERY_PROTOCOL = 1;
 /** Each side sends something at least this often … */
@@ -141,6 +149,8 @@ export interface Update {
   readonly endpointVersion: string;
   readonly trustDomain: string;
   readonly outboundPolicy: Snapshot['outboundPolicy'];
+  /** Absent from a control plane of an earlier release: `BASE`. */
+  readonly pathNormalization?: PathNormalization;
   /** Of its own app: all of them, in every update. */
   readonly healthChecks?: readonly HealthCheckView[];
   /** Of its own app, in every update; absent: the default. */

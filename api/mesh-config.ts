@@ -3,6 +3,7 @@
 import type { ApiObject } from './object.ts';
 import type { ResourceKind } from './resource-kind.ts';
 import { choice, object } from './schema.ts';
+import { PATH_NORMALIZATIONS, type PathNormalization } from './snapshot.ts';
 
 export interface MeshConfig extends ApiObject {
   readonly apiVersion: 'outrider.mesh/v1';
@@ -18,13 +19,21 @@ export interface MeshConfigSpec {
      */
     readonly mode: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   };
+  /** Absent from what an earlier release has stored. */
+  readonly pathNormalization?: {
+    /** The normal form of paths, in which they are matched and forwarded. `DEFAULT` is `BASE`. Istio: pathNormalization.normalization. */
+    readonly normalization: 'DEFAULT' | PathNormalization;
+  };
 }
 
 /** The only name a MeshConfig can have. */
 export const MESH_CONFIG_NAME = 'default';
 
 /** What holds without an object. */
-export const DEFAULT_MESH_CONFIG: MeshConfigSpec = { outboundTrafficPolicy: { mode: 'ALLOW_ANY' } };
+export const DEFAULT_MESH_CONFIG = {
+  outboundTrafficPolicy: { mode: 'ALLOW_ANY' },
+  pathNormalization: { normalization: 'BASE' },
+} as const satisfies MeshConfigSpec;
 
 export const MESH_CONFIG: ResourceKind<MeshConfig> = {
   group: 'outrider.mesh',
@@ -47,6 +56,17 @@ export const MESH_CONFIG: ResourceKind<MeshConfig> = {
               '`ALLOW_ANY` passes connections to them through, `REGISTRY_ONLY` refuses them.',
               ['ALLOW_ANY', 'REGISTRY_ONLY'],
               { default: DEFAULT_MESH_CONFIG.outboundTrafficPolicy.mode },
+            ),
+          },
+          { default: {} },
+        ),
+        pathNormalization: object(
+          'The normal form of paths: the one in which requests are matched and forwarded.',
+          {
+            normalization: choice(
+              '`BASE` resolves `.` and `..`, takes `\\` for `/` and gives escapes one spelling (RFC 3986); `MERGE_SLASHES` also makes one `/` of several; `DECODE_AND_MERGE_SLASHES` also takes `%2F` and `%5C` for `/`; `NONE` leaves paths as they are; `DEFAULT` is `BASE`.',
+              ['DEFAULT', ...PATH_NORMALIZATIONS],
+              { default: DEFAULT_MESH_CONFIG.pathNormalization.normalization },
             ),
           },
           { default: {} },

@@ -10,7 +10,13 @@ import {
   type ServiceVersions,
   type Update,
 } from './discovery.ts';
-import { APP_PROTOCOLS, type AppProtocol, type HealthCheckView, type MtlsView } from './snapshot.ts';
+import {
+  APP_PROTOCOLS,
+  type AppProtocol,
+  type HealthCheckView,
+  type MtlsView,
+  type PathNormalization,
+} from './snapshot.ts';
 
 /** A line that is not a message. The text is a sentence for the other side. */
 export class MessageError extends Error {
@@ -176,6 +182,10 @@ const parseUpdate = (message: Fields): Update => {
     endpointVersion: string(message, 'endpointVersion', 64),
     trustDomain: string(message, 'trustDomain', 255),
     outboundPolicy: message.outboundPolicy === 'ALLOW_ANY' ? 'ALLOW_ANY' : 'REGISTRY_ONLY',
+    // What it may be is for the validation to say: one that is not known is a nack.
+    ...(message.pathNormalization === undefined
+      ? {}
+      : { pathNormalization: string(message, 'pathNormalization', 64) as PathNormalization }),
     ...(message.healthChecks === undefined
       ? {}
       : { healthChecks: array(message, 'healthChecks', MAX_HEALTH_CHECKS) as readonly HealthCheckView[] }),

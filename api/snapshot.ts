@@ -12,6 +12,10 @@ export const SNAPSHOT_FORMAT = 1;
 export const APP_PROTOCOLS = ['http', 'http2', 'grpc', 'thrift', 'hessian', 'tcp'] as const;
 export type AppProtocol = (typeof APP_PROTOCOLS)[number];
 
+/** Which spellings of a path are one. Istio: pathNormalization. */
+export const PATH_NORMALIZATIONS = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
+export type PathNormalization = (typeof PATH_NORMALIZATIONS)[number];
+
 export interface Snapshot {
   readonly format: typeof SNAPSHOT_FORMAT;
   /** Changes with routes and policies. */
@@ -21,6 +25,8 @@ export interface Snapshot {
   readonly trustDomain: string;
   /** What happens to a destination that the control plane has answered "not in the mesh". */
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** How requests are spelled before they are matched. Absent: `BASE`. */
+  readonly pathNormalization?: PathNormalization;
   readonly services: readonly ServiceView[];
   /** How this sidecar finds out whether its own app can serve. Absent: it takes the app's word for it. */
   readonly healthChecks?: readonly HealthCheckView[];

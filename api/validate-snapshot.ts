@@ -3,6 +3,7 @@ import {
   APP_PROTOCOLS,
   type BackendView,
   MTLS_MODES,
+  PATH_NORMALIZATIONS,
   type ServiceView,
   SNAPSHOT_FORMAT,
   type Snapshot,
@@ -267,7 +268,7 @@ const snapshot = shape(
     outboundPolicy: oneOf(['ALLOW_ANY', 'REGISTRY_ONLY']),
     services: listOf(service),
   },
-  { healthChecks: listOf(healthCheck, 100), mtls },
+  { pathNormalization: oneOf(PATH_NORMALIZATIONS), healthChecks: listOf(healthCheck, 100), mtls },
 );
 
 /** Undefined: the value is a snapshot whose references resolve; else the first thing that is wrong. Nothing of a bad snapshot is used. */

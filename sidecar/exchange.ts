@@ -31,7 +31,8 @@ export class Exchange implements RequestSink, ResponseSink {
   readonly context: ExchangeContext;
   readonly downstream: Downstream;
   readonly origin: Origin;
-  readonly head: RequestHead;
+  /** As it came; from `normalizePath` on, with the normal form of its path. */
+  head: RequestHead;
   /** The request's volatile fields, as they will be sent. */
   volatile: FieldList;
   /** The request is complete. */

@@ -6,6 +6,8 @@ import type { BufferBudget } from './buffer-budget.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
+import { normalizePath } from './route/normalize-path.ts';
+import type { Routing } from './route/routing.ts';
 import { NEVER_AGAIN, Pipeline } from './step.ts';
 import { type Recording, recordExchange } from './telemetry/record-exchange.ts';
 import { forward } from './upstream/forward.ts';
@@ -13,6 +15,7 @@ import { forward } from './upstream/forward.ts';
 /** What the steps of a peer's exchange are given. */
 export interface InboundOwners {
   readonly recording: Recording;
+  readonly routing: Routing;
   readonly admission: Admission;
   readonly budget: BufferBudget;
   readonly clock: Clock;
@@ -28,6 +31,7 @@ export const inbound = (o: InboundOwners): Pipeline =>
   new Pipeline(
     [
       recordExchange(o.recording), // first in, last out: sees every answer, ours or the app's
+      normalizePath(o.routing), // a peer is not trusted to have done it
       admitRequest(o.admission), // only declared ports of the app; says who calls
       shedLoad(o.budget), // behind admission, so that what is refused is counted for its destination
       enforceDeadline(o.clock), // the time that the caller leaves

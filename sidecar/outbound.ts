@@ -15,6 +15,7 @@ import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
 import { findService } from './route/find-service.ts';
 import { countersTo, type PlanMaker } from './route/make-outbound-plan.ts';
+import { normalizePath } from './route/normalize-path.ts';
 import { routeRequest } from './route/route-request.ts';
 import { NEVER_AGAIN, Pipeline } from './step.ts';
 import { type Recording, recordExchange } from './telemetry/record-exchange.ts';
@@ -54,6 +55,7 @@ export const outbound = (o: OutboundOwners): Pipeline =>
   new Pipeline(
     [
       recordExchange(recordingOf(o)), // first in, last out: sees every answer, ours or theirs
+      normalizePath(o.plans.routing), // before everything that looks at the path; what has no normal form is refused
       findService(o.discovery, o.plans.routing, o.clock), // the first request to a name waits for the control plane's answer
       passThrough(o.outside, o.discovery, o.plans), // what is not in the mesh leaves it here, where that is allowed
       routeRequest(o.plans, o.random), // before what depends on the destination; answers NO_ROUTE and redirects

@@ -171,6 +171,7 @@ export class SidecarProxy {
 
     const inboundOwners: InboundOwners = {
       recording: this.recording('inbound'),
+      routing: this.routing,
       admission: {
         self: { service: config.service, namespace: config.namespace, principal },
         appPorts: config.appPorts,

@@ -1,6 +1,6 @@
 /** What one sidecar should hold, and how it differs from what it holds. Pure. */
 import type { ServiceVersions } from '../../api/discovery.ts';
-import type { HealthCheckView, MtlsView, Snapshot } from '../../api/snapshot.ts';
+import type { HealthCheckView, MtlsView, PathNormalization, Snapshot } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
 import type { CompiledService } from '../translate/compile-service.ts';
 import { compileHealthChecks, type OwnWorkload } from '../translate/health-checks.ts';
@@ -13,6 +13,7 @@ export interface Target {
   readonly endpointVersion: string;
   readonly trustDomain: string;
   readonly outboundPolicy: Snapshot['outboundPolicy'];
+  readonly pathNormalization: PathNormalization;
   /** Of the sidecar's own app. */
   readonly healthChecks: readonly HealthCheckView[];
   /** Who may connect to that app; undefined: the default. */
@@ -66,14 +67,15 @@ export const computeTarget = (
   const healthChecks = own ? compileHealthChecks(translator.world, own) : [];
   const mtls = own && compileMtls(translator.world, own);
   const ofOwn = `${healthChecks.length > 0 ? `${JSON.stringify(healthChecks)};` : ''}${mtls ? `${JSON.stringify(mtls)};` : ''}`;
-  const { trustDomain, outboundPolicy } = translator;
+  const { trustDomain, outboundPolicy, pathNormalization } = translator;
   const keys = [...services.keys()].sort();
   const version = (half: 0 | 1): string => keys.map(key => `${key}=${services.get(key)?.versions[half]}`).join();
   return {
-    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${ofOwn}${version(0)}`),
+    configVersion: contentVersion(`${trustDomain};${outboundPolicy};${pathNormalization};${ofOwn}${version(0)}`),
     endpointVersion: contentVersion(version(1)),
     trustDomain,
     outboundPolicy,
+    pathNormalization,
     healthChecks,
     mtls,
     services,

@@ -8,7 +8,7 @@ export function* updateLines(update: number, target: Target, delta: Delta): Gene
   const head =
     `{"type":"update","update":${update},"configVersion":"${target.configVersion}",` +
     `"endpointVersion":"${target.endpointVersion}","trustDomain":${JSON.stringify(target.trustDomain)},` +
-    `"outboundPolicy":"${target.outboundPolicy}","healthChecks":${JSON.stringify(target.healthChecks)}` +
+    `"outboundPolicy":"${target.outboundPolicy}","pathNormalization":"${target.pathNormalization}","healthChecks":${JSON.stringify(target.healthChecks)}` +
     `${target.mtls ? `,"mtls":${JSON.stringify(target.mtls)}` : ''}`;
   let changes: string[] = [];
   let characters = 0;

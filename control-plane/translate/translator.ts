@@ -1,7 +1,8 @@
 /** Services compiled on demand and kept until an event touches them. */
 import { isIP } from 'node:net';
 import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
-import type { Snapshot } from '../../api/snapshot.ts';
+import { DEFAULT_MESH_CONFIG } from '../../api/mesh-config.ts';
+import type { PathNormalization, Snapshot } from '../../api/snapshot.ts';
 import { type CompiledService, compileService, finish } from './compile-service.ts';
 import { workloadEndpoints } from './endpoints.ts';
 import { compilePolicy } from './policy.ts';
@@ -28,6 +29,11 @@ export class Translator {
 
   get outboundPolicy(): Snapshot['outboundPolicy'] {
     return this.world.mesh.outboundTrafficPolicy.mode;
+  }
+
+  get pathNormalization(): PathNormalization {
+    const { normalization } = this.world.mesh.pathNormalization ?? DEFAULT_MESH_CONFIG.pathNormalization;
+    return normalization === 'DEFAULT' ? 'BASE' : normalization;
   }
 
   /** Takes one event of the store, and forgets what it may have changed. */

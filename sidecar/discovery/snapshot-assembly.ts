@@ -52,7 +52,15 @@ export class SnapshotAssembly {
       }
       for (const key of removed) services.delete(key);
     }
-    const { configVersion, endpointVersion, trustDomain, outboundPolicy, healthChecks = [], mtls } = part;
+    const {
+      configVersion,
+      endpointVersion,
+      trustDomain,
+      outboundPolicy,
+      pathNormalization,
+      healthChecks = [],
+      mtls,
+    } = part;
     return {
       services,
       snapshot: {
@@ -61,6 +69,7 @@ export class SnapshotAssembly {
         endpointVersion,
         trustDomain,
         outboundPolicy,
+        ...(pathNormalization === undefined ? {} : { pathNormalization }),
         services: [...services.values()].map(({ view }) => view),
         ...(healthChecks.length > 0 ? { healthChecks } : {}),
         ...(mtls ? { mtls } : {}),

@@ -88,6 +88,10 @@ export const DETAILS: Readonly<Record<string, string>> = {
   bad_request_line: 'The request line cannot be read.',
   bad_method: 'The method is not a token.',
   bad_target: 'The request target has a form or a character that is not allowed.',
+  bad_path_escape: 'A `%` in the path is not followed by two hexadecimal digits.',
+  nul_in_path: 'The path has an escaped NUL, `%00`.',
+  dot_segment_parameter:
+    'A segment of the path is `.` or `..` with a parameter (`..;`), which servers read in different ways.',
   bad_version: 'The version is neither HTTP/1.0 nor HTTP/1.1.',
   http2_preface: 'The connection opens with HTTP/2 where HTTP/1 is expected.',
   bad_status_line: 'The status line cannot be read.',

@@ -106,6 +106,9 @@ export class RequestHead {
   hpackBlock: Buffer | undefined = undefined;
   /** Cache of the HTTP/1 codec: the request line; '' when it can't be written. */
   http1Line: string | undefined = undefined;
+  /** Owned by the stage that normalizes paths: this head with the normal form of its path, and by which rules; '' and undefined: not yet known. */
+  normal: RequestHead | undefined = undefined;
+  normalizedBy = '';
   /** Owned by the stage that matches routes: everything that was decided about this head, for one config version. */
   plan: object | undefined = undefined;
 

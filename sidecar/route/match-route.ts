@@ -1,9 +1,11 @@
 import { compilePattern } from '../../api/pattern.ts';
-import type { MatchView, ValueMatchView } from '../../api/snapshot.ts';
+import type { MatchView, PathNormalization, ValueMatchView } from '../../api/snapshot.ts';
 import { type FieldList, type RequestHead, VOLATILE } from '../protocol/head.ts';
+import { normalPath } from './normal-path.ts';
 import type { Rule } from './route-table.ts';
 import { wireText } from './wire-text.ts';
 
+type PathType = NonNullable<MatchView['path']>['type'];
 type Part = (head: RequestHead, volatile: FieldList) => boolean;
 
 /** One match of a rule, compiled. Both lists must hold entirely. */
@@ -37,13 +39,14 @@ export const matchRule = (rules: readonly Rule[], head: RequestHead, volatile: F
   return undefined;
 };
 
-/** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's methods come as paths. */
-export const compileMatch = (view: MatchView): Match => {
+/** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's methods come as paths. Paths are matched in their normal form. */
+export const compileMatch = (view: MatchView, normalization: PathNormalization): Match => {
   const stable: Part[] = [];
   const volatile: Part[] = [];
   const { path, method, headers = [], query = [] } = view;
+  const value = path === undefined ? '' : normalValue(path.value, path.type, normalization);
   if (path !== undefined) {
-    const matches = pathMatcher(path.type, path.value);
+    const matches = pathMatcher(path.type, value);
     stable.push(head => matches(pathOf(head)));
   }
   if (method !== undefined) stable.push(head => head.method === method);
@@ -58,14 +61,17 @@ export const compileMatch = (view: MatchView): Match => {
     const matches = valueMatcher(parameter, value => value);
     stable.push(head => matches(queryValue(head, parameter.name)));
   }
-  return { stable, volatile, prefix: path?.type === 'PathPrefix' ? path.value : '' };
+  return { stable, volatile, prefix: path?.type === 'PathPrefix' ? value : '' };
+};
+
+/** As requests are spelled. A regular expression is for the normal form as it is; what has no normal form matches nothing. */
+const normalValue = (value: string, type: PathType, normalization: PathNormalization): string => {
+  const normal = type === 'RegularExpression' ? value : normalPath(wireText(value), normalization);
+  return typeof normal === 'string' ? normal : value;
 };
 
 /** Whole segments: `/v2` matches `/v2` and `/v2/x`, not `/v2example`. */
-const pathMatcher = (
-  type: 'Exact' | 'PathPrefix' | 'RegularExpression',
-  value: string,
-): ((path: string) => boolean) => {
+const pathMatcher = (type: PathType, value: string): ((path: string) => boolean) => {
   if (type === 'Exact') return path => path === value;
   if (type === 'RegularExpression') return regexMatcher(value);
   const prefix = value.endsWith('/') ? value.slice(0, -1) : value;

@@ -1,5 +1,5 @@
 import { isIP, isIPv6, SocketAddress } from 'node:net';
-import type { BackendView, PortView, RouteView, ServiceView, Snapshot } from '../../api/snapshot.ts';
+import type { BackendView, PathNormalization, PortView, RouteView, ServiceView, Snapshot } from '../../api/snapshot.ts';
 import { compileMatch, type Match } from './match-route.ts';
 
 /** One port of one service, with its rules compiled. */
@@ -39,6 +39,8 @@ const HTTP_LIKE: ReadonlySet<string> = new Set(['http', 'http2', 'grpc', 'hessia
 export class RouteTable {
   /** What is not in the mesh is passed through. */
   readonly allowsAny: boolean;
+  /** How requests are spelled before they are matched. */
+  readonly pathNormalization: PathNormalization;
   private readonly namespace: string;
   private readonly services = new Map<string, Map<number, ServicePort>>();
   private readonly addresses = new Map<string, ServicePort>();
@@ -48,6 +50,7 @@ export class RouteTable {
   constructor(snapshot: Snapshot, namespace: string) {
     this.namespace = namespace;
     this.allowsAny = snapshot.outboundPolicy === 'ALLOW_ANY';
+    this.pathNormalization = snapshot.pathNormalization ?? 'BASE';
     for (const service of snapshot.services) this.add(service);
   }
 
@@ -55,11 +58,22 @@ export class RouteTable {
     const name = `${service.name}.${service.namespace}`;
     const ports = new Map<number, ServicePort>();
     for (const port of service.ports) {
-      const entry: ServicePort = { key: `${name}:${port.port}`, service, port, rules: port.routes.map(compileRule) };
+      const entry: ServicePort = { key: `${name}:${port.port}`, service, port, rules: this.compile(port.routes) };
       ports.set(port.port, entry);
       for (const address of service.addresses) this.addresses.set(addressKey(address, port.port), entry);
     }
     this.services.set(name, ports);
+  }
+
+  private compile(routes: readonly RouteView[]): readonly Rule[] {
+    return routes.map(view => ({
+      view,
+      matches: view.matches.map(match => compileMatch(match, this.pathNormalization)),
+      backends: view.backends.map(backend => ({
+        view: backend,
+        clusterKey: backend.service === null ? undefined : `${backend.service}:${backend.port}`,
+      })),
+    }));
   }
 
   /** By a Host or `:authority`: `name[.namespace[.svc.cluster.local|.mesh]][:port]`, in any case. */
@@ -108,12 +122,3 @@ const addressKey = (address: string, port: number): string => {
   const text = isIPv6(address) ? new SocketAddress({ address, family: 'ipv6' }).address : address;
   return `${text.startsWith('::ffff:') && text.includes('.') ? text.slice(7) : text} ${port}`;
 };
-
-const compileRule = (view: RouteView): Rule => ({
-  view,
-  matches: view.matches.map(compileMatch),
-  backends: view.backends.map(backend => ({
-    view: backend,
-    clusterKey: backend.service === null ? undefined : `${backend.service}:${backend.port}`,
-  })),
-});

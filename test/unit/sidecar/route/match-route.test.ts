@@ -15,7 +15,7 @@ interface Request {
 }
 const ruleOf = (name: string, ...matches: readonly MatchView[]): Rule => {
   const view = routeView({ name, matches });
-  return { view, matches: matches.map(compileMatch), backends: [] };
+  return { view, matches: matches.map(view => compileMatch(view, 'BASE')), backends: [] };
 };
 const match = (rules: readonly Rule[], request: Request): Matched | undefined => {
   const { method = 'GET', path = '/', authority = 'app', fields = [], volatile = [] } = request;
