@@ -14,6 +14,7 @@ import { waitFor } from '../support/wait-for.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const FLASK_APP = fileURLToPath(new URL('../fixtures/flask_app.py', import.meta.url));
+const THRIFT = fileURLToPath(new URL('../fixtures/thrift_calc.py', import.meta.url));
 /** Group of the sidecars, whose own connections are not redirected. */
 const SIDECAR_GID = '1337';
 /** Cluster IPs that no machine has. */
@@ -157,6 +158,24 @@ const redirect = async (machine: Machine, exempt = `meta skgid ${SIDECAR_GID} re
   if (code !== 0) throw new Error(stderr);
 };
 
+/** One method that answers with what it gets, and who its peer says to be. */
+const GRPC_SERVER = `
+import grpc
+from concurrent import futures
+class Handler(grpc.GenericRpcHandler):
+    def service(self, call):
+        def echo(request, context):
+            return request + dict(context.invocation_metadata()).get('x-outrider-peer', '').encode()
+        return grpc.unary_unary_rpc_method_handler(echo)
+server = grpc.server(futures.ThreadPoolExecutor(4), handlers=[Handler()])
+server.add_insecure_port('127.0.0.1:50051')
+server.start()
+print('up', flush=True)
+server.wait_for_termination()`;
+const GRPC_CLIENT = `
+import grpc, sys
+with grpc.insecure_channel(sys.argv[1]) as channel:
+    print(channel.unary_unary('/test.Echo/Echo')(b'hello ', timeout=10).decode())`;
 /** Answers lines; the second port speaks first, as a database does. */
 const OUTSIDE = `
 const net = require('node:net');
@@ -184,19 +203,47 @@ t.test('interception', { skip }, async t => {
     spec: {
       clusterIP: WEB_IPV4,
       clusterIPs: [WEB_IPV4, WEB_IPV6],
-      ports: [{ name: 'http', port: 80, targetPort: 8080 }],
+      ports: [
+        { name: 'http', port: 80, targetPort: 8080 },
+        { name: 'grpc', port: 81, targetPort: 50_051, appProtocol: 'grpc' },
+        { name: 'thrift', port: 82, targetPort: 9_090, appProtocol: 'thrift' },
+      ],
     },
   });
   const flask = "from flask_app import app; app.run(host='::', port=8080)";
   const app = wire.spawn(server, [PYTHON, '-c', flask], { PYTHONPATH: join(FLASK_APP, '..') });
-  const [beside] = await Promise.all([wire.sidecar(client, 'shopper', ''), wire.sidecar(server, 'web', '8080')]);
-  await waitFor('Flask', () => app.stderr.includes('Running on'));
+  const grpc = wire.spawn(server, [PYTHON, '-c', GRPC_SERVER]);
+  wire.spawn(server, [PYTHON, THRIFT, 'server', '9090', 'framed', 'binary']);
+  const [beside] = await Promise.all([
+    wire.sidecar(client, 'shopper', ''),
+    wire.sidecar(server, 'web', 'http=8080,grpc=50051,thrift=9090'),
+  ]);
+  await waitFor('the apps', () => app.stderr.includes('Running on') && grpc.stdout.includes('up'));
 
   await t.test('curl calls Flask by the address of its service, over mTLS', async t => {
     for (const url of [`http://${WEB_IPV4}/headers`, `http://[${WEB_IPV6}]/headers`]) {
       const { stdout, stderr } = await wire.curl(client, url);
       t.match(stdout, /spiffe:\/\/mesh\.local\/ns\/default\/sa\/shopper/, `${url} ${stderr}`);
     }
+  });
+
+  await t.test('gRPC in Python calls gRPC in Python', async t => {
+    for (const address of [`${WEB_IPV4}:81`, `[${WEB_IPV6}]:81`]) {
+      const { stdout, stderr } = await runToEnd('ip', on(client, PYTHON, '-c', GRPC_CLIENT, address));
+      t.equal(stdout, 'hello spiffe://mesh.local/ns/default/sa/shopper\n', `${address} ${stderr}`);
+    }
+  });
+
+  await t.test('Apache Thrift in Python calls itself', async t => {
+    for (const address of [`${WEB_IPV4}:82`, `${WEB_IPV6}:82`]) {
+      const { stdout, stderr } = await runToEnd(
+        'ip',
+        on(client, PYTHON, THRIFT, 'client', address, 'framed', 'binary'),
+      );
+      t.match(stdout, /"case": "large", .*"length": 10000000/, `${address} ${stderr}`);
+    }
+    const { stdout } = await wire.curl(client, 'http://127.0.0.1:15020/metrics');
+    t.match(stdout, /method="echo".*request_protocol="thrift".*mutual_tls/, 'each call is counted, by its method');
   });
 
   await t.test('and by the address of the instance', async t => {
