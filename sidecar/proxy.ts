@@ -187,6 +187,7 @@ export class SidecarProxy {
       connections: this.fromPeers,
       blocks,
       clock,
+      store: identities,
       hello,
       onProtocolError: onProtocolError('inbound'),
     };
@@ -196,7 +197,7 @@ export class SidecarProxy {
       alpn: ['outrider/1', 'h2'],
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       maxHandshakes: MAX_HANDSHAKES,
-      onConnection: (socket, peer, alpn) => acceptPeer(linkOptions, socket, peer, alpn),
+      onConnection: (socket, peer, alpn, validity) => acceptPeer(linkOptions, socket, peer, alpn, validity),
       onRefused: (reason, remoteAddress) =>
         log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress }),
     });
