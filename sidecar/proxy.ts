@@ -189,6 +189,7 @@ export class SidecarProxy {
       connections: this.fromPeers,
       blocks,
       clock,
+      store: identities,
       hello,
       onProtocolError: onProtocolError('inbound'),
     };
@@ -200,7 +201,7 @@ export class SidecarProxy {
       alpn: ['outrider/1', 'h2'],
       handshakeTimeoutMs: HANDSHAKE_TIMEOUT_MS,
       maxHandshakes: MAX_HANDSHAKES,
-      onConnection: (socket, peer, alpn) => acceptPeer(linkOptions, socket, peer, alpn),
+      onConnection: (socket, peer, alpn, validity) => acceptPeer(linkOptions, socket, peer, alpn, validity),
       onRefused,
     });
     this.interception =

@@ -37,6 +37,8 @@ export const DETAILS: Readonly<Record<string, string>> = {
   tls_certificate: 'The certificate of the instance does not chain to the trust bundle of the mesh.',
   no_application_protocol: 'The instance speaks TLS, and is not a sidecar.',
   unexpected_id: 'The certificate of the instance names another workload than the control plane does.',
+  certificate_expired:
+    'The certificate of one side of the connection has ended; what was still open on it is reset, and this sidecar dials nobody with one that has ended.',
   no_certificate: 'The instance showed no certificate.',
   chain_too_long: 'The certificate chain is longer than allowed.',
   malformed_certificate: 'A certificate of the chain cannot be read.',

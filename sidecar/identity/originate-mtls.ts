@@ -5,6 +5,7 @@ import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { IdentityView } from './certificate-store.ts';
 import type { Identity } from './identity.ts';
+import type { LinkValidity } from './link-validity.ts';
 import { type PeerIdentity, readPeerIdentity } from './peer-identity.ts';
 
 export interface DialOptions {
@@ -33,6 +34,7 @@ export type DialCallback = (
   error: ProxyError | undefined,
   socket: TLSSocket | undefined,
   peer: PeerIdentity | undefined,
+  validity: LinkValidity | undefined,
 ) => void;
 
 const DETAILS: Readonly<Record<string, string>> = {
@@ -52,11 +54,11 @@ const handshakeError = (error: NodeJS.ErrnoException, socket: TLSSocket, isConne
   return proxyError('CONNECT_FAILED', socket.authorizationError ? 'tls_certificate' : 'tls_handshake', code);
 };
 
-/** Who a peer whose handshake is done is, or why it is not the one that was dialled. */
-const checkPeer = (socket: TLSSocket, identity: Identity, options: DialOptions): PeerIdentity | ProxyError => {
+/** Who a peer whose handshake is done is, or why it is not the one that was dialled. Judged by the roots of this moment. */
+const checkPeer = (socket: TLSSocket, { bundle }: Identity, options: DialOptions): PeerIdentity | ProxyError => {
   const { alpnProtocol } = socket;
   if (typeof alpnProtocol !== 'string') return proxyError('CONNECT_FAILED', 'no_application_protocol');
-  const peer = readPeerIdentity(socket, identity.bundle, options.clock.wallMs());
+  const peer = readPeerIdentity(socket, bundle, options.clock.wallMs());
   if ('reason' in peer) return proxyError('PEER_IDENTITY', peer.reason, peer.sentence);
   return peer.id === options.expectedId
     ? peer
@@ -66,8 +68,11 @@ const checkPeer = (socket: TLSSocket, identity: Identity, options: DialOptions):
 /** Opens a connection to the sidecar at this address. All its errors are `not-sent`: nothing of a request was written. */
 export const dialMtls = (options: DialOptions, callback: DialCallback): Dial => {
   const identity = options.store.current;
-  if (identity === undefined) {
-    const immediate = setImmediate(callback, proxyError('CONNECT_FAILED', 'no_identity'), undefined, undefined);
+  // A peer would refuse it, but in TLS 1.3 only behind our first requests.
+  const isExpired = identity !== undefined && identity.notAfterMs <= options.clock.wallMs();
+  if (identity === undefined || isExpired) {
+    const error = proxyError('CONNECT_FAILED', isExpired ? 'certificate_expired' : 'no_identity');
+    const immediate = setImmediate(callback, error, undefined, undefined, undefined);
     return { cancel: () => clearImmediate(immediate) };
   }
   let isConnected = false;
@@ -92,7 +97,7 @@ export const dialMtls = (options: DialOptions, callback: DialCallback): Dial => 
   const fail = (error: ProxyError): void => {
     if (isDone) return;
     giveUp();
-    callback(error, undefined, undefined);
+    callback(error, undefined, undefined, undefined);
   };
   const onError = (error: NodeJS.ErrnoException): void => fail(handshakeError(error, socket, isConnected));
 
@@ -105,13 +110,17 @@ export const dialMtls = (options: DialOptions, callback: DialCallback): Dial => 
   });
   socket.once('secureConnect', () => {
     if (isDone) return;
-    const peer = checkPeer(socket, identity, options);
+    const present = options.store.current ?? identity;
+    const peer = checkPeer(socket, present, options);
     if ('code' in peer) return fail(peer);
     isDone = true;
     timer.cancel();
     socket.off('error', onError);
     readIntoScratch(socket);
-    callback(undefined, socket, peer);
+    callback(undefined, socket, peer, {
+      notAfterMs: Math.min(identity.notAfterMs, peer.notAfterMs),
+      bundleVersion: present.bundle.version,
+    });
   });
   socket.on('error', onError);
   return {

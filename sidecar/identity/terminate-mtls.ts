@@ -10,6 +10,7 @@ import type { Clock } from '../../common/clock.ts';
 import { readIntoScratch } from '../../common/read-into-scratch.ts';
 import type { IdentityView } from './certificate-store.ts';
 import type { Identity } from './identity.ts';
+import type { LinkValidity } from './link-validity.ts';
 import { type PeerIdentity, readPeerIdentity } from './peer-identity.ts';
 
 export interface MtlsTerminatorOptions {
@@ -22,7 +23,7 @@ export interface MtlsTerminatorOptions {
   /** Handshakes under way at once; more are refused, because each costs a peer little and us a signature. */
   readonly maxHandshakes: number;
   /** Called before any byte of the peer was read; read on in the same turn or pause. */
-  readonly onConnection: (socket: TLSSocket, peer: PeerIdentity, alpn: string) => void;
+  readonly onConnection: (socket: TLSSocket, peer: PeerIdentity, alpn: string, validity: LinkValidity) => void;
   /** `reason`: machine-readable, one of this file's, of `SvidReason`, or OpenSSL's own in lower case. */
   readonly onRefused: (reason: string, remoteAddress: string) => void;
 }
@@ -78,7 +79,10 @@ export const createMtlsTerminator = (options: MtlsTerminatorOptions): MtlsTermin
     if ('reason' in peer) return refuse(socket, peer.reason);
     socket.setNoDelay(true);
     readIntoScratch(socket);
-    onConnection(socket, peer, alpnProtocol);
+    // What we showed, which may not be the store's present one: that may have changed during the handshake.
+    const ownEndMs = socket.getX509Certificate()?.validToDate.getTime() ?? 0;
+    const validity = { notAfterMs: Math.min(ownEndMs, peer.notAfterMs), bundleVersion: bundle.version };
+    onConnection(socket, peer, alpnProtocol, validity);
   });
   server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: TLSSocket) => {
     handshakes--;

@@ -2,12 +2,15 @@ import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
+import type { IdentityView } from '../identity/certificate-store.ts';
+import type { LinkValidity } from '../identity/link-validity.ts';
 import type { PeerIdentity } from '../identity/peer-identity.ts';
 import { linkOrigin } from '../origin.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream } from '../protocol/stream.ts';
 import type { Connections } from './connections.ts';
+import { followValidity } from './follow-validity.ts';
 import { parsePeerHello } from './peer-hello.ts';
 import { refuseRequest } from './refuse-request.ts';
 
@@ -21,6 +24,7 @@ export interface LinkConnectionOptions {
   readonly connections: Connections;
   readonly blocks: BlockPool;
   readonly clock: Clock;
+  readonly store: IdentityView;
   /** Our own PEER frame. */
   readonly hello: Buffer;
   readonly onProtocolError: (error: ProxyError) => void;
@@ -32,6 +36,7 @@ export const acceptPeer = (
   socket: TLSSocket,
   peer: PeerIdentity,
   alpn: string,
+  validity: LinkValidity,
 ): void => {
   const { connections, exchange: context, onProtocolError } = options;
   const link = alpn === 'outrider/1';
@@ -57,10 +62,12 @@ export const acceptPeer = (
       onProtocolError(error);
     },
     onClose: error => {
+      stopFollowing();
       connections.removeWhenClosed(connection, socket);
       if (error?.code === 'DOWNSTREAM_PROTOCOL') onProtocolError(error);
     },
   });
+  const stopFollowing = followValidity(connection, validity, options.clock, options.store);
   connections.add(connection);
 };
 

@@ -10,11 +10,9 @@ import type { Cluster } from './cluster.ts';
 import { dialTcp } from './dial-tcp.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Destination } from './forward.ts';
+import type { MultiplexedPool } from './multiplexed-pool.ts';
 import type { Dial, Transport } from './transport.ts';
 import { linkTransport, plainTransport, type TransportKind, type TransportParts } from './transports.ts';
-
-/** Connections are replaced when a tenth of their certificate's life is left (docs: the mesh link). */
-const REPLACE_BEFORE_END = 0.1;
 
 export interface EndpointTransportsOptions {
   readonly parts: TransportParts;
@@ -25,14 +23,25 @@ export interface EndpointTransportsOptions {
 
 /**
  * The connections to each instance: one link to a sidecar, whatever it carries; plain ones by protocol to an instance without.
- * Keyed by the endpoint object, so a reused address never inherits a connection. Owned by the proxy.
+ * Keyed by the endpoint object, so a reused address never inherits a connection; and when a root comes or goes, no link takes a request that was made
+ * before. Owned by the proxy.
  */
 export class EndpointTransports {
   private readonly options: EndpointTransportsOptions;
   private readonly byEndpoint = new Map<Endpoint, Map<string, Transport>>();
+  private readonly links = new Map<Endpoint, MultiplexedPool>();
+  private readonly stopFollowing: () => void;
+  private bundleVersion: string | undefined;
 
   constructor(options: EndpointTransportsOptions) {
     this.options = options;
+    const { store } = options;
+    this.bundleVersion = store.current?.bundle.version;
+    this.stopFollowing = store.onChange(({ bundle }) => {
+      if (bundle.version === this.bundleVersion) return;
+      this.bundleVersion = bundle.version;
+      for (const link of this.links.values()) link.renew();
+    });
   }
 
   /** For the step `forward`. */
@@ -74,16 +83,12 @@ export class EndpointTransports {
         alpn: ['outrider/1'],
         timeoutMs,
       };
-      const dialled = dialMtls(options, (error, socket) => done(error, socket));
+      const dialled = dialMtls(options, (error, socket, _peer, validity) => done(error, socket, validity));
       return () => dialled.cancel();
     };
-    const replaceAtMs = (): number => {
-      const identity = store.current;
-      if (identity === undefined) return Number.POSITIVE_INFINITY;
-      const atWallMs = identity.notAfterMs - REPLACE_BEFORE_END * (identity.notAfterMs - identity.notBeforeMs);
-      return atWallMs - parts.clock.wallMs() + parts.clock.nowMs();
-    };
-    return linkTransport(parts, dial, hello, replaceAtMs, cluster.breaker);
+    const link = linkTransport(parts, dial, hello, cluster.breaker);
+    this.links.set(endpoint, link);
+    return link;
   }
 
   private plain(cluster: Cluster, endpoint: Endpoint, kind: TransportKind): Transport {
@@ -97,6 +102,7 @@ export class EndpointTransports {
   drain(endpoint: Endpoint): void {
     const transports = this.byEndpoint.get(endpoint);
     this.byEndpoint.delete(endpoint);
+    this.links.delete(endpoint);
     for (const transport of transports?.values() ?? []) transport.drain();
   }
 
@@ -114,8 +120,10 @@ export class EndpointTransports {
   }
 
   close(): void {
+    this.stopFollowing();
     for (const transports of this.byEndpoint.values()) for (const transport of transports.values()) transport.close();
     this.byEndpoint.clear();
+    this.links.clear();
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
+import { setWallTimer } from '../../common/wall-timer.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
+import { type LinkValidity, replaceMarginMs } from '../identity/link-validity.ts';
 import type { FieldList, RequestHead } from '../protocol/head.ts';
 import { Http2ClientConnection, type Http2ClientContext } from '../protocol/http2/forward.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
@@ -15,9 +17,10 @@ const STUCK_BYTES = 262_144;
 /** A connection is replaced after an hour ± 10 % even when its certificate lives longer. */
 const MAX_AGE_MS = 3_600_000;
 /** Not sooner than this: a certificate that is not renewed must not make us dial all the time. */
-const MIN_AGE_MS = 10_000;
-/** When the next one could not be had, it is tried again after this time. */
+const MIN_AGE_MS = 1_000;
+/** When the next one could not be had, it is tried again after this time, or sooner when the certificates' end is near. */
 const REPLACE_AGAIN_MS = 5_000;
+const MIN_REPLACE_AGAIN_MS = 250;
 
 export interface MultiplexedPoolOptions {
   readonly dial: Dial;
@@ -25,20 +28,28 @@ export interface MultiplexedPoolOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly http2: Omit<Http2ClientContext, 'onClose' | 'onRetire' | 'onRoom' | 'onPeer'>;
-  /** When connections made now must be replaced (monotonic, from the certificate's end); infinity: never. */
-  readonly replaceAtMs: () => number;
+}
+
+/** What is known of a connection's time. */
+interface Life {
+  /** The end of its certificates (wall clock); infinity: it has none. */
+  readonly endsAtMs: number;
+  /** Its replacement, or the next try of it. */
+  next: Timer | undefined;
+  readonly end: Timer | undefined;
 }
 
 /**
  * HTTP/2 connections to one address: usually a single one that carries everything. Owned by its address's transports; lives as long as its endpoint.
- * Each connection is: dialling → open → retired (takes nothing new) → closed.
+ * Each connection is: dialling → open → retired (takes nothing new) → closed. On the link the end of the certificates closes it in any case, so that
+ * retired ones are as few as were made in one certificate's life.
  */
 export class MultiplexedPool implements Transport {
   private readonly options: MultiplexedPoolOptions;
   private readonly waiting: WaitingLine;
   private readonly open: Http2ClientConnection[] = [];
   private readonly retired = new Set<Http2ClientConnection>();
-  private readonly ages = new Map<Http2ClientConnection, Timer>();
+  private readonly lives = new Map<Http2ClientConnection, Life>();
   private cancelDial: (() => void) | undefined = undefined;
   /** Those that are replaced as soon as the next one is open. */
   private readonly due = new Set<Http2ClientConnection>();
@@ -87,11 +98,11 @@ export class MultiplexedPool implements Transport {
   private dial(): void {
     if (this.cancelDial !== undefined || this.draining || !this.mayDial()) return;
     let finished = false;
-    const cancel = this.options.dial((error, socket) => {
+    const cancel = this.options.dial((error, socket, validity) => {
       finished = true;
       this.cancelDial = undefined;
       if (socket === undefined) return this.dialFailed(error ?? proxyError('CONNECT_FAILED', 'connect'));
-      this.connected(socket);
+      this.connected(socket, validity);
     });
     if (!finished) this.cancelDial = cancel;
   }
@@ -107,13 +118,14 @@ export class MultiplexedPool implements Transport {
 
   private dialFailed(error: ProxyError): void {
     this.options.breaker.give('connections');
-    for (const connection of this.due) this.age(connection, REPLACE_AGAIN_MS);
+    const due = [...this.due];
     this.due.clear();
+    for (const connection of due) this.replaceAgain(connection);
     if (this.open.length === 0) this.waiting.failAll(error);
   }
 
-  private connected(socket: Duplex): void {
-    const { clock, random, replaceAtMs } = this.options;
+  private connected(socket: Duplex, validity: LinkValidity | undefined): void {
+    const { clock, random } = this.options;
     const connection: Http2ClientConnection = new Http2ClientConnection(socket, {
       ...this.options.http2,
       onClose: () => this.closed(connection),
@@ -121,18 +133,26 @@ export class MultiplexedPool implements Transport {
       onRoom: () => this.dispatch(),
     });
     this.open.push(connection);
-    const ageMs = Math.min(MAX_AGE_MS * (0.9 + 0.2 * random()), replaceAtMs() - clock.nowMs());
-    this.age(connection, Math.max(MIN_AGE_MS, ageMs));
+    const endsAtMs = validity?.notAfterMs ?? Number.POSITIVE_INFINITY;
+    const end = validity && setWallTimer(clock, endsAtMs, () => connection.expire());
+    this.lives.set(connection, { endsAtMs, next: undefined, end });
+    const leftMs = endsAtMs - clock.wallMs();
+    const replaceInMs = validity === undefined ? leftMs : leftMs - replaceMarginMs(leftMs);
+    this.replaceAfter(connection, Math.max(MIN_AGE_MS, Math.min(MAX_AGE_MS * (0.9 + 0.2 * random()), replaceInMs)));
     for (const old of [...this.due]) old.drain();
     this.due.clear();
     this.dispatch();
   }
 
-  private age(connection: Http2ClientConnection, ms: number): void {
-    this.ages.set(
-      connection,
-      this.options.clock.setTimer(ms, () => this.replace(connection)),
-    );
+  private replaceAfter(connection: Http2ClientConnection, ms: number): void {
+    const life = this.lives.get(connection);
+    if (life !== undefined) life.next = this.options.clock.setTimer(ms, () => this.replace(connection));
+  }
+
+  /** Several tries fit before the end. */
+  private replaceAgain(connection: Http2ClientConnection): void {
+    const leftMs = (this.lives.get(connection)?.endsAtMs ?? 0) - this.options.clock.wallMs();
+    this.replaceAfter(connection, Math.max(MIN_REPLACE_AGAIN_MS, Math.min(REPLACE_AGAIN_MS, leftMs / 4)));
   }
 
   /** A new connection first; the old one drains when the new one is there. */
@@ -161,6 +181,8 @@ export class MultiplexedPool implements Transport {
   private closed(connection: Http2ClientConnection): void {
     this.removeOpen(connection);
     this.retired.delete(connection);
+    this.lives.get(connection)?.end?.cancel();
+    this.lives.delete(connection);
     this.options.breaker.give('connections');
     if (this.waiting.length > 0) this.dial();
   }
@@ -169,8 +191,12 @@ export class MultiplexedPool implements Transport {
     const at = this.open.indexOf(connection);
     if (at >= 0) this.open.splice(at, 1);
     this.due.delete(connection);
-    this.ages.get(connection)?.cancel();
-    this.ages.delete(connection);
+    this.lives.get(connection)?.next?.cancel();
+  }
+
+  /** What is open takes nothing new, and the next request dials: the peer must prove again who it is. */
+  renew(): void {
+    for (const connection of [...this.open]) connection.drain();
   }
 
   drain(): void {

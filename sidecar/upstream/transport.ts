@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ProxyError } from '../errors/proxy-error.ts';
+import type { LinkValidity } from '../identity/link-validity.ts';
 import type { FieldList, RequestHead } from '../protocol/head.ts';
 import type { ResponseSink, Upstream } from '../protocol/stream.ts';
 
@@ -28,5 +29,12 @@ export interface Transport {
   readonly connections: number;
 }
 
+/** `validity`: of a connection with certificates. */
+export type DialDone = (
+  error: ProxyError | undefined,
+  socket: Duplex | undefined,
+  validity?: LinkValidity | undefined,
+) => void;
+
 /** Makes one connection. Calls back exactly once unless cancelled by the function that it returns. */
-export type Dial = (done: (error: ProxyError | undefined, socket: Duplex | undefined) => void) => () => void;
+export type Dial = (done: DialDone) => () => void;

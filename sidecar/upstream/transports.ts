@@ -28,7 +28,6 @@ const NO_HELLO = Buffer.alloc(0);
 const MAX_STREAMS = 1_000;
 /** Streams that we open on one link connection. */
 const MAX_LINK_STREAMS = 2_048;
-const never = (): number => Number.POSITIVE_INFINITY;
 
 /** Connections in plain text: to our own app, or to an instance without a sidecar. */
 export const plainTransport = (
@@ -48,7 +47,7 @@ export const plainTransport = (
       });
     case 'http2': {
       const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_STREAMS, link: false, hello: NO_HELLO };
-      return new MultiplexedPool({ dial, breaker, clock, random, replaceAtMs: never, http2 });
+      return new MultiplexedPool({ dial, breaker, clock, random, http2 });
     }
     case 'thrift':
       return new SerialPool({
@@ -64,15 +63,14 @@ export const plainTransport = (
   }
 };
 
-/** Connections to a peer's sidecar. `replaceAtMs`: when one that is made now must be replaced (monotonic). */
+/** Connections to a peer's sidecar. */
 export const linkTransport = (
   parts: TransportParts,
   dial: Dial,
   hello: Buffer,
-  replaceAtMs: () => number,
   breaker: CircuitBreaker,
-): Transport => {
+): MultiplexedPool => {
   const { account, blocks, clock, random } = parts;
   const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_LINK_STREAMS, link: true, hello };
-  return new MultiplexedPool({ dial, breaker, clock, random, replaceAtMs, http2 });
+  return new MultiplexedPool({ dial, breaker, clock, random, http2 });
 };

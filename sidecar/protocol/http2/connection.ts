@@ -246,7 +246,10 @@ export abstract class Http2Connection implements FrameHandler {
     const stream = this.streams.get(streamId);
     // A server may refuse every request of ours; a client that gives up its own costs us work.
     if (stream === undefined || streamId <= this.lastPeerStream) this.idle();
-    if (!this.closed) stream?.fail(this.resetBy(payload.readUInt32BE(start)));
+    if (this.closed || stream === undefined) return;
+    const code = payload.readUInt32BE(start);
+    const expired = this.link && code === H2_ERROR.CERTIFICATE_EXPIRED;
+    stream.fail(expired ? this.closedError('certificate_expired') : this.resetBy(code));
   }
 
   private onSettingsFrame(flags: number, streamId: number, payload: Buffer, start: number, end: number): void {
@@ -389,6 +392,14 @@ export abstract class Http2Connection implements FrameHandler {
   /** Ends the connection at once; streams that are open fail. */
   close(): void {
     this.end();
+  }
+
+  /** The certificates of the connection have ended: what is still open is reset, and the peer is told why. */
+  expire(): void {
+    if (this.closed) return;
+    for (const id of this.streams.keys()) this.writeReset(id, H2_ERROR.CERTIFICATE_EXPIRED);
+    this.writeGoaway(H2_ERROR.NO_ERROR);
+    this.finish(this.closedError('certificate_expired'));
   }
 
   private finish(error: ProxyError | undefined): void {

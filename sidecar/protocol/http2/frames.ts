@@ -54,6 +54,8 @@ export const H2_ERROR = {
   ENHANCE_YOUR_CALM: 11,
   INADEQUATE_SECURITY: 12,
   HTTP_1_1_REQUIRED: 13,
+  /** The link's own: the certificates of the connection have ended. To others it is what every unknown code is, INTERNAL_ERROR. */
+  CERTIFICATE_EXPIRED: 0xf0,
 } as const;
 
 export type H2Error = (typeof H2_ERROR)[keyof typeof H2_ERROR];

@@ -1,5 +1,6 @@
 import t from 'tap';
-import { manualClock } from '../../../../common/clock.ts';
+import type { CircuitBreakerView } from '../../../../api/snapshot.ts';
+import { type Clock, manualClock } from '../../../../common/clock.ts';
 import { NO_FIELDS } from '../../../../sidecar/protocol/head.ts';
 import { BlockPool } from '../../../../sidecar/protocol/outbox.ts';
 import { CircuitBreaker } from '../../../../sidecar/resilience/circuit-breaker.ts';
@@ -21,7 +22,7 @@ const settings = (maxStreams = 100): Buffer => frame(4, 0, 0, Buffer.from([0, 3,
 const answer204 = (stream: number): Buffer => frame(1, 5, stream, Buffer.from([0x89]));
 const goaway = (last: number): Buffer => frame(7, 0, 0, Buffer.from([0, 0, 0, last, 0, 0, 0, 0]));
 
-const start = ({ replaceAtMs = () => Number.POSITIVE_INFINITY, ...changes }: Record<string, unknown> = {}) => {
+const start = (changes: Partial<CircuitBreakerView> = {}) => {
   const clock = manualClock();
   const dials = manualDial();
   const breaker = new CircuitBreaker(limits(changes));
@@ -39,7 +40,6 @@ const start = ({ replaceAtMs = () => Number.POSITIVE_INFINITY, ...changes }: Rec
     clock,
     random: () => 0.5,
     http2,
-    replaceAtMs: replaceAtMs as () => number,
   });
   const send = (): FakeAttempt => {
     const attempt = new FakeAttempt();
@@ -187,16 +187,119 @@ t.test('a replacement that fails is tried again, and nothing is lost meanwhile',
   t.end();
 });
 
-t.test('a certificate that is past its time does not make us dial all the time', t => {
-  const { clock, send, dials } = start({ replaceAtMs: () => -1 });
-  send();
-  for (let second = 0; second < 60; second++) {
-    while (dials.pending > 0) dials.connect().answer(settings());
-    clock.advance(1_000);
+/** Certificates that hold so long from now. */
+const holding = (clock: Clock, leftMs: number) => ({ notAfterMs: clock.wallMs() + leftMs, bundleVersion: 'one' });
+
+t.test('a link is replaced when a tenth of its certificates is left, of those that hold seconds a second before', t => {
+  for (const [leftMs, replacedAtMs] of [
+    [1_800_000, 1_620_000],
+    [60_000, 54_000],
+    [6_000, 5_000],
+    [2_500, 1_500],
+  ] as const) {
+    const { clock, send, dials, pool } = start();
+    send();
+    const old = dials.connect(holding(clock, leftMs));
+    old.answer(settings());
+    old.answer(answer204(1));
+    clock.advance(replacedAtMs - 1);
+    t.equal(dials.pending, 0, `${leftMs} ms left: not before its time`);
+    clock.advance(1);
+    t.equal(dials.pending, 1);
+    dials.connect(holding(clock, leftMs)).answer(settings());
+    t.equal(pool.connections, 1, 'nothing was open on the old one: it is closed');
+    pool.close();
   }
-  t.ok(dials.made <= 7, `${dials.made} dials in a minute`);
   t.end();
 });
+
+t.test('streams that are open end as they should while the certificates hold, and are reset with their end', t => {
+  const { clock, send, dials, pool, counts } = start();
+  const [one, two] = [send(), send()];
+  const old = dials.connect(holding(clock, 60_000));
+  old.answer(settings());
+  clock.advance(54_000);
+  dials.connect(holding(clock, 60_000)).answer(settings());
+  t.equal(pool.connections, 2);
+  clock.advance(5_999);
+  old.answer(answer204(1));
+  t.same(one.said, ['forwarded', 'head 204 end']);
+  t.same(two.said, ['forwarded']);
+  clock.advance(1);
+  t.same(two.said, ['forwarded', 'reset UPSTREAM_CLOSED certificate_expired']);
+  t.equal(pool.connections, 1);
+  t.equal(counts().connections, 1);
+  t.same(send().said, ['forwarded'], 'on the new one');
+  t.end();
+});
+
+t.test('of a day of renewals that each leave a stream behind, no connection is older than its certificate', t => {
+  const { clock, send, dials, pool } = start();
+  let most = 0;
+  for (let ms = 0; ms < 3_600_000; ms += 500) {
+    send();
+    while (dials.pending > 0) dials.connect(holding(clock, 6_000)).answer(settings());
+    most = Math.max(most, pool.connections);
+    clock.advance(500);
+  }
+  t.equal(most, 2, 'one that takes requests, one that drains');
+  t.end();
+});
+
+t.test('while no replacement can be had the old link is used to its end, and dialled again several times before', t => {
+  const { clock, send, dials, pool } = start();
+  send();
+  dials.connect(holding(clock, 6_000)).answer(settings());
+  clock.advance(5_000);
+  let failed = 0;
+  for (let ms = 0; ms < 999; ms++) {
+    while (dials.pending > 0) {
+      dials.fail();
+      failed++;
+    }
+    if (ms % 100 === 0) t.same(send().said, ['forwarded']);
+    clock.advance(1);
+  }
+  t.ok(failed >= 3 && failed <= 5, `${failed} dials in the last second`);
+  clock.advance(1);
+  t.equal(pool.connections, 0);
+  t.equal(send().upstream, undefined, 'from then on requests wait for a new one');
+  t.equal(dials.pending, 1);
+  t.end();
+});
+
+t.test('certificates that nobody renews do not make us dial all the time', t => {
+  const { clock, send, dials } = start();
+  const end = { notAfterMs: clock.wallMs() + 86_400_000, bundleVersion: 'one' };
+  send();
+  for (let second = 0; second < 86_399; second++) {
+    while (dials.pending > 0) dials.connect(end).answer(settings());
+    clock.advance(1_000);
+  }
+  // One an hour for most of the day, then after nine tenths of what is left.
+  t.ok(dials.made <= 35, `${dials.made} dials in a day`);
+  t.end();
+});
+
+t.test(
+  'the peer must prove again who it is: open links take nothing new, and what is under way ends as it should',
+  t => {
+    const { clock, send, dials, pool } = start();
+    const one = send();
+    const old = dials.connect(holding(clock, 60_000));
+    old.answer(settings());
+    pool.renew();
+    const two = send();
+    t.same(two.said, []);
+    t.equal(dials.pending, 1);
+    old.answer(answer204(1));
+    t.same(one.said, ['forwarded', 'head 204 end']);
+    dials.connect(holding(clock, 60_000));
+    t.same(two.said, ['forwarded']);
+    t.equal(pool.connections, 1);
+    t.end();
+  },
+);
 
 t.test('a pool that drains fails who waits and lets open streams end', t => {
   const { send, dials, pool, counts, clock } = start();

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { CircuitBreakerView } from '../../../../api/snapshot.ts';
 import { BufferBudget } from '../../../../sidecar/buffer-budget.ts';
 import { type ProxyError, proxyError } from '../../../../sidecar/errors/proxy-error.ts';
+import type { LinkValidity } from '../../../../sidecar/identity/link-validity.ts';
 import type { ResponseHead } from '../../../../sidecar/protocol/head.ts';
 import type { Upstream } from '../../../../sidecar/protocol/stream.ts';
 import type { Attempt, Dial } from '../../../../sidecar/upstream/transport.ts';
@@ -53,9 +54,9 @@ export const manualDial = () => {
         open.splice(open.indexOf(entry), 1);
       };
     }) satisfies Dial as Dial,
-    connect: (): FakeSocket => {
+    connect: (validity?: LinkValidity): FakeSocket => {
       const socket = new FakeSocket();
-      open.shift()?.done(undefined, socket);
+      open.shift()?.done(undefined, socket, validity);
       return socket;
     },
     fail: (error: ProxyError = proxyError('CONNECT_FAILED', 'connection_refused')): void => {
