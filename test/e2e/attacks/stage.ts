@@ -1,7 +1,7 @@
 /** A real pair before an app that keeps its bytes, and a good client beside the attacks. */
 import t, { type Test } from 'tap';
 import { Pool } from 'undici';
-import type { PolicyView } from '../../../api/snapshot.ts';
+import type { PolicyView, Snapshot } from '../../../api/snapshot.ts';
 import { type SidecarPair, startSidecarPair } from '../../support/pair.ts';
 import { type RawApp, startRawApp } from './raw-app.ts';
 
@@ -12,12 +12,16 @@ export interface Stage {
   othersAreServed(t: Test, beside?: string): Promise<void>;
 }
 
-/** For the whole test file. */
-export const startStage = async (policy: Partial<PolicyView> = {}): Promise<Stage> => {
+/** For the whole test file. `editSnapshot`: the last word on what the first sidecar knows. */
+export const startStage = async (
+  policy: Partial<PolicyView> = {},
+  editSnapshot: (snapshot: Snapshot) => Snapshot = snapshot => snapshot,
+): Promise<Stage> => {
   const app = await startRawApp();
   const pair = await startSidecarPair({
     services: [{ name: 'app', port: 80, protocol: 'http', appPort: app.port }],
     policy,
+    editSnapshot,
   });
   const pool = new Pool(`http://127.0.0.1:${pair.outbound}`, { connections: 1 });
   t.teardown(async () => {

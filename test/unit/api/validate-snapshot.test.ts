@@ -118,6 +118,7 @@ t.test('the problem names the place and says what would be right', t => {
   const cases: readonly (readonly [path: string, value: unknown, reason: RegExp, at?: string])[] = [
     ['format', 2, /one of 1/],
     ['outboundPolicy', 'DENY', /ALLOW_ANY, REGISTRY_ONLY/],
+    ['pathNormalization', 'ALL', /NONE, BASE, MERGE_SLASHES, DECODE_AND_MERGE_SLASHES/],
     ['trustDomain', undefined, /is missing/],
     ['services', {}, /a list/],
     ['services[0].name', 'App', /a DNS name/],

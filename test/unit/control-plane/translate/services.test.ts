@@ -1,7 +1,8 @@
 import t from 'tap';
+import type { MeshConfigSpec } from '../../../../api/mesh-config.ts';
 import { validateSnapshot } from '../../../../api/validate-snapshot.ts';
 import { computeTarget } from '../../../../control-plane/push/target.ts';
-import { backend, httpRoute, prefix, service, translatorOf, workload } from '../../../support/objects.ts';
+import { backend, httpRoute, meta, prefix, service, translatorOf, workload } from '../../../support/objects.ts';
 
 t.test('a Service has the workloads that its selector selects, without one those that name it', t => {
   const translator = translatorOf(
@@ -169,5 +170,27 @@ t.test('versions change with what they are of, and with nothing else', t => {
   translator.apply({ type: 'ADDED', object: httpRoute('r', { name: 'web' }, [{ matches: [prefix('/')] }]) });
   t.not(versions()[0], config);
   t.equal(versions()[1], otherEndpoints);
+  t.end();
+});
+
+t.test('the normal form of paths is the one of the MeshConfig, BASE without one, and a part of the version', t => {
+  const translator = translatorOf(service('web'));
+  const set = (spec: Partial<MeshConfigSpec>) => {
+    const object = {
+      apiVersion: 'outrider.mesh/v1',
+      kind: 'MeshConfig',
+      metadata: meta('default'),
+      spec: { outboundTrafficPolicy: { mode: 'ALLOW_ANY' }, ...spec },
+    } as const;
+    translator.apply({ type: 'MODIFIED', object });
+    return computeTarget(translator, ['web.shop'], 'shop');
+  };
+  const without = computeTarget(translator, ['web.shop'], 'shop');
+  t.equal(without.pathNormalization, 'BASE');
+  t.equal(set({}).pathNormalization, 'BASE', 'of an object that an earlier release has stored');
+  t.equal(set({ pathNormalization: { normalization: 'DEFAULT' } }).configVersion, without.configVersion);
+  const merged = set({ pathNormalization: { normalization: 'MERGE_SLASHES' } });
+  t.equal(merged.pathNormalization, 'MERGE_SLASHES');
+  t.not(merged.configVersion, without.configVersion);
   t.end();
 });

@@ -49,6 +49,21 @@ t.test('a path prefix matches whole segments', t => {
   t.end();
 });
 
+t.test('a path of the configuration is brought to the form that requests have', t => {
+  const normalized = (type: 'Exact' | 'PathPrefix' | 'RegularExpression', value: string) =>
+    compileMatch({ path: { type, value } }, 'MERGE_SLASHES');
+  const accepts = (type: 'Exact' | 'PathPrefix' | 'RegularExpression', value: string, path: string): boolean =>
+    normalized(type, value).stable.every(part => part(new RequestHead('GET', 'http', 'app', path, new Fields([])), []));
+  t.ok(accepts('Exact', '/%7eme/%c3%a9', '/~me/%C3%A9'));
+  t.ok(accepts('Exact', '/café', '/caf%C3%A9'));
+  t.ok(accepts('PathPrefix', '/a%2eb//c/', '/a.b/c/d'));
+  t.equal(normalized('PathPrefix', '/a%2eb//c').prefix, '/a.b/c', 'what ReplacePrefixMatch takes off');
+  t.notOk(accepts('Exact', '/a%00', '/a'), 'what has no normal form matches nothing');
+  t.ok(accepts('RegularExpression', '/%7E//', '/%7E//'), 'a regular expression stays as it is');
+  t.ok(compileMatch({ path: { type: 'Exact', value: '/%7e' } }, 'NONE').stable.length > 0);
+  t.end();
+});
+
 t.test('a prefix matches exactly the paths whose segments begin with its own', t => {
   const segments = fc.array(fc.constantFrom('a', 'b', 'ab', 'v2', 'v2x'), { minLength: 1, maxLength: 4 });
   fc.assert(
