@@ -186,3 +186,12 @@ t.test('members of the prototype do not count', t => {
   });
   t.end();
 });
+
+t.test('who may connect to the app is one of three words, for all ports and by port', t => {
+  const pathOf = (mtls: unknown) => validateSnapshot({ ...snapshotOf(), mtls })?.path;
+  t.equal(pathOf({ mode: 'PERMISSIVE', ports: { 8080: 'STRICT' } }), undefined);
+  t.equal(pathOf({ mode: 'OPEN', ports: {} }), 'mtls.mode');
+  t.equal(pathOf({ mode: 'STRICT', ports: { 8080: 'OPEN' } }), 'mtls.ports.8080');
+  t.equal(pathOf({ mode: 'STRICT', ports: { http: 'STRICT' } }), 'mtls.ports.http');
+  t.end();
+});
