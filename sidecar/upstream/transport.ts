@@ -33,7 +33,7 @@ export interface Transport {
 export type DialDone = (
   error: ProxyError | undefined,
   socket: Duplex | undefined,
-  validity?: LinkValidity | undefined,
+  validity?: LinkValidity,
 ) => void;
 
 /** Makes one connection. Calls back exactly once unless cancelled by the function that it returns. */
