@@ -14,12 +14,14 @@ import type { CertificateStore } from '../identity/certificate-store.ts';
 import { ControlPlaneStream } from './control-plane-stream.ts';
 import { IdentityKeeper } from './identity-keeper.ts';
 import { requestCertificate } from './request-certificate.ts';
+import { requestTrustBundle } from './request-trust-bundle.ts';
 import { indexServices } from './service-index.ts';
 import { SnapshotStore, type ValidateSnapshot } from './snapshot-store.ts';
 import type { StateFolder } from './state-folder.ts';
 import { type OpenStream, type SidecarDescription, Subscriber } from './subscriber.ts';
 import { SubscriptionKeys } from './subscription-key.ts';
 import { type Answer, Subscriptions, type WaitResult } from './subscriptions.ts';
+import { TrustBundleKeeper } from './trust-bundle-keeper.ts';
 
 export type { WaitResult } from './subscriptions.ts';
 
@@ -179,8 +181,10 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
     log,
   });
   const identity = new IdentityKeeper({ ...options, request: requestCertificate });
+  const roots = new TrustBundleKeeper({ ...options, request: requestTrustBundle, onUntrusted: () => identity.renew() });
   subscriber.start();
   identity.start();
+  roots.start();
   return {
     snapshots,
     get ready() {
@@ -220,6 +224,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
     },
     [Symbol.asyncDispose]: async () => {
       identity[Symbol.dispose]();
+      roots[Symbol.dispose]();
       subscriber.close();
       subscriptions[Symbol.dispose]();
       await store[Symbol.asyncDispose]();

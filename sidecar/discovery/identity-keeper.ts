@@ -1,6 +1,6 @@
 /**
  * The sidecar's certificate: got with a token, kept on disk, renewed at half of its life with itself. Connections that are
- * open keep theirs; nothing here closes any.
+ * open keep theirs until they are replaced (`link-validity.ts`); nothing here closes any.
  */
 import { readFileSync } from 'node:fs';
 import type { BaseLogger } from 'pino';
@@ -63,6 +63,13 @@ export class IdentityKeeper implements Disposable {
     this.#timer?.cancel();
   }
 
+  /** At once, unless it is being renewed. */
+  renew(): void {
+    if (this.#timer === undefined) return;
+    this.#timer.cancel();
+    this.#wait(0);
+  }
+
   #isOurs(): boolean {
     const { certificates, namespace, serviceAccount } = this.#options;
     const id = certificates.current?.id;
@@ -79,6 +86,7 @@ export class IdentityKeeper implements Disposable {
   }
 
   async #try(): Promise<void> {
+    this.#timer = undefined;
     const { certificates, clock, random, log } = this.#options;
     const refusal = await this.#renew();
     if (this.#closed) return;

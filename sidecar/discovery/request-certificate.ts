@@ -1,6 +1,7 @@
 /** `POST /v1/certificates`: a CSR out, a chain in. */
 import { type Refusal, refuse } from '../../certs/refusal.ts';
-import { type ControlPlaneTls, controlPlaneTls } from './control-plane-tls.ts';
+import { channelRequest } from './channel-request.ts';
+import type { ControlPlaneTls } from './control-plane-tls.ts';
 
 export interface CertificateAnswer {
   readonly certificatePem: string;
@@ -12,9 +13,6 @@ export interface CertificateAnswer {
 /** `unauthorized`: what we showed is no longer good, a token may be. */
 export type CertificateRequestReason = 'unreachable' | 'unauthorized' | 'refused' | 'malformed_answer';
 
-const TIMEOUT_MS = 10_000;
-const MAX_ANSWER_BYTES = 1_048_576;
-
 /** `token`: bearer token; undefined: the certificate in `tls` proves who we are. Never rejects. */
 export const requestCertificate = async (
   url: string,
@@ -22,41 +20,35 @@ export const requestCertificate = async (
   token: string | undefined,
   csrPem: string,
 ): Promise<CertificateAnswer | Refusal<CertificateRequestReason>> => {
-  // Loaded when it is needed: a sidecar that finds its certificate in the state folder starts without it.
-  const { Client } = await import('undici');
-  const client = new Client(new URL(url).origin, {
-    connect: { ...controlPlaneTls(tls), timeout: TIMEOUT_MS },
-    headersTimeout: TIMEOUT_MS,
-    bodyTimeout: TIMEOUT_MS,
-    maxResponseSize: MAX_ANSWER_BYTES,
+  const answer = await channelRequest(url, tls, 'certificate', {
+    method: 'POST',
+    path: '/v1/certificates',
+    headers: {
+      'content-type': 'application/json',
+      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    },
+    body: JSON.stringify({ csr: csrPem }),
   });
-  try {
-    const { statusCode, body } = await client.request({
-      method: 'POST',
-      path: '/v1/certificates',
-      headers: {
-        'content-type': 'application/json',
-        ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      },
-      body: JSON.stringify({ csr: csrPem }),
-    });
-    const answer = (await body.json()) as Readonly<Record<string, unknown>>;
-    if (statusCode !== 200)
-      return refuse(
-        statusCode === 401 ? 'unauthorized' : 'refused',
-        `${url} answers ${statusCode}: ${String(answer.message)}`,
-      );
-    const { certificate, trustBundle, serverTime } = answer;
-    const serverTimeMs = Date.parse(String(serverTime));
-    if (typeof certificate !== 'string' || typeof trustBundle !== 'string' || Number.isNaN(serverTimeMs))
-      return refuse('malformed_answer', `The answer of ${url} is not a certificate.`);
-    return { certificatePem: certificate, trustBundlePem: trustBundle, serverTimeMs };
-  } catch (error) {
+  if ('reason' in answer) return answer;
+  const { status, text } = answer;
+  const members = readObject(text);
+  const { certificate, trustBundle, serverTime, message } = members ?? {};
+  if (status !== 200)
     return refuse(
-      'unreachable',
-      `No certificate from ${url}: ${error instanceof Error ? error.message : String(error)}`,
+      status === 401 ? 'unauthorized' : 'refused',
+      `${url} answers ${status}: ${typeof message === 'string' ? message : ''}`,
     );
-  } finally {
-    await client.destroy();
+  const serverTimeMs = Date.parse(String(serverTime));
+  if (typeof certificate !== 'string' || typeof trustBundle !== 'string' || Number.isNaN(serverTimeMs))
+    return refuse('malformed_answer', `The answer of ${url} is not a certificate.`);
+  return { certificatePem: certificate, trustBundlePem: trustBundle, serverTimeMs };
+};
+
+const readObject = (text: string): Readonly<Record<string, unknown>> | undefined => {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? { ...value } : undefined;
+  } catch {
+    return undefined;
   }
 };

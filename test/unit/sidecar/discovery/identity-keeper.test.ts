@@ -152,6 +152,27 @@ t.test('a certificate that expired while nobody answered is replaced by token', 
   keeper[Symbol.dispose]();
 });
 
+t.test('one that is asked for out of turn comes at once, and the next in its time', async t => {
+  const { clock, keeper, asked } = setUp(t.testdir(), 60_000);
+  keeper.start();
+  keeper.renew();
+  await settle();
+  t.equal(asked.length, 1, 'it was on its way already');
+  clock.advance(10_000);
+  keeper.renew();
+  clock.advance(0);
+  await settle();
+  t.match(asked.at(-1), { atMs: 10_000, withCertificate: true });
+  clock.advance(29_999);
+  await settle();
+  t.equal(asked.length, 2);
+  clock.advance(1);
+  await settle();
+  t.equal(asked.length, 3);
+  keeper[Symbol.dispose]();
+  t.equal(clock.pending, 0);
+});
+
 t.test('a stored identity is used at once and renewed in its time; that of somebody else is not', async t => {
   const dir = t.testdir();
   const one = setUp(dir, 60_000);
