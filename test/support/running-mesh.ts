@@ -158,15 +158,16 @@ export class RunningMesh implements AsyncDisposable {
   private readonly starts = new WeakMap<Unit, Readonly<Parameters<RunningMesh['unit']>>>();
   private nextHost = 2;
 
-  constructor() {
+  /** `planeFlags`: further ones of `outrider control-plane`. */
+  constructor(planeFlags: readonly string[] = []) {
     this.directory = mkdtempSync(join(tmpdir(), 'mesh-'));
     this.app = [process.execPath, join(this.directory, 'app.cjs')];
     writeFileSync(join(this.directory, 'app.cjs'), APP);
-    this.plane = new ControlPlaneProcess(join(this.directory, 'data'));
+    this.plane = new ControlPlaneProcess(join(this.directory, 'data'), planeFlags);
   }
 
-  static async start(): Promise<RunningMesh> {
-    const mesh = new RunningMesh();
+  static async start(planeFlags: readonly string[] = []): Promise<RunningMesh> {
+    const mesh = new RunningMesh(planeFlags);
     await mesh.plane.start();
     return mesh;
   }
