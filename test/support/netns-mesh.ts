@@ -1,5 +1,5 @@
 /** A mesh whose units are machines of their own, made of network namespaces, with every connection redirected. Needs root. */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,6 +55,8 @@ export class NetnsMesh implements AsyncDisposable {
   private constructor(namespaces: Namespaces, hub: Machine) {
     this.namespaces = namespaces;
     this.hub = hub;
+    // A database that runs as a user of its own has to get through.
+    chmodSync(this.directory, 0o711);
   }
 
   static async start(): Promise<NetnsMesh> {
