@@ -2,161 +2,24 @@
  * Programs that know nothing of the mesh, on machines made of network namespaces: what they call by plain addresses goes over mTLS, over IPv4 and IPv6.
  * Needs root, `ip`, `nft`, curl, tcpdump, setpriv and Flask; skips with a sentence elsewhere.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { missing, PYTHON } from '../support/foreign-tools.ts';
-import { type Machine, Namespaces, on } from '../support/namespaces.ts';
-import { RunningProcess, runToEnd } from '../support/processes.ts';
+import { missingPostgres, postgres, SUPERUSER } from '../support/database-servers.ts';
+import { PYTHON } from '../support/foreign-tools.ts';
+import { on } from '../support/namespaces.ts';
+import { missingForNetns, NetnsMesh, redirect } from '../support/netns-mesh.ts';
+import { createSvid, createTestMesh } from '../support/peer-certificates.ts';
+import { runToEnd } from '../support/processes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const FLASK_APP = fileURLToPath(new URL('../fixtures/flask_app.py', import.meta.url));
 const THRIFT = fileURLToPath(new URL('../fixtures/thrift_calc.py', import.meta.url));
-/** Group of the sidecars, whose own connections are not redirected. */
-const SIDECAR_GID = '1337';
 /** Cluster IPs that no machine has. */
 const WEB_IPV4 = '10.96.0.10';
 const WEB_IPV6 = 'fd96::10';
 const SECRET = 'not-for-the-wire-7f3a';
-
-const skip =
-  process.getuid?.() === 0
-    ? missing('ip', 'nft', 'curl', 'tcpdump', 'setpriv')
-    : 'needs root, to make network namespaces; .ci/run is root';
-
-/** One mesh of a control plane and units, each on a machine of its own. */
-class Wire implements AsyncDisposable {
-  readonly hub: Machine;
-  private readonly namespaces: Namespaces;
-  private readonly directory = mkdtempSync(join(tmpdir(), 'netns-'));
-  private readonly processes: RunningProcess[] = [];
-
-  private constructor(namespaces: Namespaces, hub: Machine) {
-    this.namespaces = namespaces;
-    this.hub = hub;
-  }
-
-  static async start(): Promise<Wire> {
-    const namespaces = new Namespaces();
-    const wire = new Wire(namespaces, await namespaces.add());
-    const control = wire.outrider(
-      wire.hub,
-      'control-plane',
-      '--data-dir',
-      wire.dataDir,
-      '--channel',
-      '10.77.0.1:15012',
-    );
-    await waitFor('the control plane', () => control.stdout.includes('"channel_port"'), 30_000);
-    return wire;
-  }
-
-  get dataDir(): string {
-    return join(this.directory, 'data');
-  }
-
-  file(name: string): string {
-    return join(this.directory, name);
-  }
-
-  machine(): Promise<Machine> {
-    return this.namespaces.add();
-  }
-
-  spawn(machine: Machine, words: readonly string[], env: Readonly<Record<string, string>> = {}): RunningProcess {
-    const child = new RunningProcess('ip', on(machine, ...words), { name: words.slice(0, 6).join(' '), env });
-    this.processes.push(child);
-    return child;
-  }
-
-  outrider(machine: Machine, ...words: readonly string[]): RunningProcess {
-    return this.spawn(machine, [process.execPath, PROGRAM, ...words]);
-  }
-
-  async apply(object: object): Promise<void> {
-    const file = this.file('object.json');
-    writeFileSync(file, JSON.stringify(object));
-    const words = [process.execPath, PROGRAM, 'apply', '-f', file, '--server', 'https://127.0.0.1:15010'];
-    const { code, stderr } = await runToEnd('ip', on(this.hub, ...words), { env: { OUTRIDER_DATA_DIR: this.dataDir } });
-    if (code !== 0) throw new Error(stderr);
-  }
-
-  /** What a sidecar needs for its first certificate. */
-  private async credentials(service: string) {
-    const token = await runToEnd('ip', on(this.hub, process.execPath, PROGRAM, 'token', '--service-account', service), {
-      env: { OUTRIDER_DATA_DIR: this.dataDir, OUTRIDER_SERVER: 'https://127.0.0.1:15010' },
-    });
-    if (token.code !== 0) throw new Error(token.stderr);
-    writeFileSync(this.file(`token-${service}`), token.stdout, { mode: 0o600 });
-  }
-
-  /** A sidecar that takes every connection of its machine. */
-  startSidecar(machine: Machine, service: string, appPorts: string): RunningProcess {
-    const asGroup = ['setpriv', '--regid', SIDECAR_GID, '--clear-groups'];
-    return this.spawn(machine, [...asGroup, process.execPath, PROGRAM, 'sidecar'], {
-      OUTRIDER_SERVICE: service,
-      OUTRIDER_LABELS: `app=${service}`,
-      OUTRIDER_APP_PORTS: appPorts,
-      OUTRIDER_CONTROL_PLANE: 'https://10.77.0.1:15012',
-      OUTRIDER_TOKEN_FILE: this.file(`token-${service}`),
-      OUTRIDER_CA_FILE: join(this.dataDir, 'trust-bundle.pem'),
-      OUTRIDER_INTERCEPTION: 'redirect',
-      OUTRIDER_DRAIN: '1s',
-      OUTRIDER_ACCESS_LOG: 'all',
-    });
-  }
-
-  async sidecar(machine: Machine, service: string, appPorts: string): Promise<RunningProcess> {
-    await this.credentials(service);
-    const child = this.startSidecar(machine, service, appPorts);
-    await waitFor(
-      `${service} to be ready`,
-      async () => {
-        if (child.exit !== undefined) throw new Error(child.output());
-        const { stdout } = await this.curl(machine, '-w', '%{http_code}', 'http://127.0.0.1:15020/healthz/ready');
-        return stdout.endsWith('200');
-      },
-      30_000,
-    );
-    return child;
-  }
-
-  async talk(machine: Machine, host: string, port: number, words = ''): Promise<string> {
-    return (await runToEnd('ip', on(machine, process.execPath, '-e', CLIENT, host, String(port), words))).stdout;
-  }
-
-  curl(machine: Machine, ...words: readonly string[]) {
-    return runToEnd('ip', on(machine, 'curl', '-sS', '-m', '10', '--noproxy', '*', ...words));
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.processes.map(child => child.stop()));
-    await this.namespaces[Symbol.asyncDispose]();
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
-
-/** `exempt`: what is not redirected. */
-const rules = (exempt: string): string => `table inet test {
-  chain out { type nat hook output priority -100;
-    ${exempt}
-    ip daddr 127.0.0.0/8 return
-    ip6 daddr ::1 return
-    meta l4proto tcp redirect to :15001
-  }
-  chain in { type nat hook prerouting priority -100;
-    tcp dport { 22, 15000-15020 } return
-    meta l4proto tcp redirect to :15006
-  }
-}`;
-
-const redirect = async (machine: Machine, exempt = `meta skgid ${SIDECAR_GID} return`): Promise<void> => {
-  const { code, stderr } = await runToEnd('ip', on(machine, 'nft', rules(exempt)));
-  if (code !== 0) throw new Error(stderr);
-};
 
 /** One method that answers with what it gets, and who its peer says to be. */
 const GRPC_SERVER = `
@@ -181,18 +44,10 @@ const OUTSIDE = `
 const net = require('node:net');
 net.createServer(socket => socket.on('data', data => socket.end('heard ' + data))).listen(9000, '::');
 net.createServer(socket => socket.end('welcome\\n')).listen(9001, '::', () => console.log('up'));`;
-/** Connects, sends what it is told, prints what comes, and says how it ended. */
-const CLIENT = `
-const [host, port, words] = process.argv.slice(1);
-const socket = require('node:net').connect(Number(port), host);
-socket.on('data', data => process.stdout.write(data)).on('error', error => console.log(error.code)).on('close', () => console.log('closed'));
-if (words) socket.write(words);
-socket.setTimeout(8000, () => socket.destroy(new Error('silence')));`;
-
 t.setTimeout(180_000);
 
-t.test('interception', { skip }, async t => {
-  await using wire = await Wire.start();
+t.test('interception', { skip: missingForNetns('tcpdump', 'psql') || missingPostgres() }, async t => {
+  await using wire = await NetnsMesh.start();
   const { hub } = wire;
   const [client, server] = [await wire.machine(), await wire.machine()];
   await Promise.all([redirect(client), redirect(server)]);
@@ -207,16 +62,18 @@ t.test('interception', { skip }, async t => {
         { name: 'http', port: 80, targetPort: 8080 },
         { name: 'grpc', port: 81, targetPort: 50_051, appProtocol: 'grpc' },
         { name: 'thrift', port: 82, targetPort: 9_090, appProtocol: 'thrift' },
+        { name: 'postgres', port: 5_432, appProtocol: 'tcp' },
       ],
     },
   });
   const flask = "from flask_app import app; app.run(host='::', port=8080)";
   const app = wire.spawn(server, [PYTHON, '-c', flask], { PYTHONPATH: join(FLASK_APP, '..') });
   const grpc = wire.spawn(server, [PYTHON, '-c', GRPC_SERVER]);
+  wire.spawn(server, await postgres(wire.file('postgres'), 5_432, createSvid(createTestMesh().root, 'postgres')));
   wire.spawn(server, [PYTHON, THRIFT, 'server', '9090', 'framed', 'binary']);
   const [beside] = await Promise.all([
     wire.sidecar(client, 'shopper', ''),
-    wire.sidecar(server, 'web', 'http=8080,grpc=50051,thrift=9090'),
+    wire.sidecar(server, 'web', 'http=8080,grpc=50051,thrift=9090,tcp=5432'),
   ]);
   await waitFor('the apps', () => app.stderr.includes('Running on') && grpc.stdout.includes('up'));
 
@@ -244,6 +101,15 @@ t.test('interception', { skip }, async t => {
     }
     const { stdout } = await wire.curl(client, 'http://127.0.0.1:15020/metrics');
     t.match(stdout, /method="echo".*request_protocol="thrift".*mutual_tls/, 'each call is counted, by its method');
+  });
+
+  await t.test('psql calls PostgreSQL, in plain text and in TLS of its own', async t => {
+    for (const host of [WEB_IPV4, WEB_IPV6])
+      for (const sslmode of ['disable', 'require']) {
+        const connection = `host=${host} user=${SUPERUSER} dbname=postgres sslmode=${sslmode} connect_timeout=20`;
+        const { stdout, stderr } = await runToEnd('ip', on(client, 'psql', '-Atc', 'select 6 * 7', connection));
+        t.equal(stdout, '42\n', `${host} ${sslmode} ${stderr}`);
+      }
   });
 
   await t.test('and by the address of the instance', async t => {
@@ -300,7 +166,7 @@ t.test('interception', { skip }, async t => {
     ];
     const url = `http://${server.ipv4}:8080/headers`;
     const refused = await wire.curl(hub, url);
-    t.equal(refused.code, 56, refused.stderr);
+    t.match(refused.stderr, /reset|Couldn't connect/, 'reset at once');
     t.equal(await seen(), before, 'no byte of it came to the app');
     await wire.apply(policy({ mode: 'PERMISSIVE' }));
     await waitFor('plain text to be let in', async () => (await wire.curl(hub, url)).code === 0);
@@ -311,7 +177,7 @@ t.test('interception', { skip }, async t => {
     t.match(metrics, /outrider_requests_total\{[^}]*connection_security_policy="none"/);
     t.match((await wire.curl(client, `http://${WEB_IPV4}/headers`)).stdout, /sa\/shopper/, 'the mesh keeps to mTLS');
     await wire.apply(policy({ mode: 'PERMISSIVE' }, { 8080: { mode: 'STRICT' } }));
-    await waitFor('the port to be closed again', async () => (await wire.curl(hub, url)).code === 56);
+    await waitFor('the port to be closed again', async () => (await wire.curl(hub, url)).code !== 0);
   });
 
   await t.test('a sidecar whose own connections are redirected says so, and does not go round in circles', async t => {
