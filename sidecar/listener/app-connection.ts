@@ -51,6 +51,8 @@ export interface AppListenerState {
   readonly origin: AppOrigin | PlainOrigin;
   readonly calls: CallHeads;
   readonly heads: Http1RequestHeads;
+  /** Its servers speak first: nothing is looked at any more, since it would only be waited for. */
+  serverFirst: boolean;
 }
 
 /** `target`: the service that the listener stands for; undefined: each request says by its authority. */
@@ -58,6 +60,7 @@ export const appListenerState = (target: string | undefined): AppListenerState =
   origin: { link: false, target },
   calls: new CallHeads(),
   heads: new Http1RequestHeads(),
+  serverFirst: false,
 });
 
 /** The same for clients without a mesh certificate, at one port of the app. */
@@ -87,7 +90,7 @@ export class AppConnections {
     readIntoScratch(socket);
     this.whenFound(socket, target, () => {
       if (!isKnown(target)) this.serveTcp(socket, this.outside, target);
-      else if (isRawTcp(target)) this.serveTcp(socket, state, target);
+      else if (state.serverFirst || isRawTcp(target)) this.serveTcp(socket, state, target);
       else if (isThrift(target)) this.serveThrift(socket, state, target);
       else this.serveRedirected(socket, state, target);
     });
@@ -117,7 +120,15 @@ export class AppConnections {
         connection.push(bytes);
       },
       told,
-      { afterMs: SILENT_MS, onSilent: asBytes },
+      {
+        afterMs: SILENT_MS,
+        onSilent: () => {
+          socket.once('data', () => {
+            if (socket.bytesWritten > 0) state.serverFirst = true;
+          });
+          asBytes();
+        },
+      },
     );
   }
 
