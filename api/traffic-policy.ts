@@ -149,7 +149,7 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
         circuitBreaker: object(
           'Limits for each port of the Service and each calling sidecar. More is refused at once.',
           {
-            maxConnections: count('Connections.', breaker.maxConnections),
+            maxConnections: count('Connections. For raw TCP, those of the callers.', breaker.maxConnections),
             maxPendingRequests: count('Requests that wait for a connection.', breaker.maxPendingRequests),
             maxRequests: count('Requests in flight.', breaker.maxRequests),
             maxRetries: count('Retries in flight.', breaker.maxRetries),

@@ -4,8 +4,11 @@ import { type Admission, admitRequest } from './app/admit-request.ts';
 import type { InboundPlan } from './app/inbound-plan.ts';
 import type { BufferBudget } from './buffer-budget.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
+import type { EventLoopWatch } from './resilience/event-loop-watch.ts';
+import type { OverloadEpisodes } from './resilience/overload-episodes.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
+import { spareEventLoop } from './resilience/spare-event-loop.ts';
 import { normalizePath } from './route/normalize-path.ts';
 import type { Routing } from './route/routing.ts';
 import { NEVER_AGAIN, Pipeline } from './step.ts';
@@ -18,6 +21,8 @@ export interface InboundOwners {
   readonly routing: Routing;
   readonly admission: Admission;
   readonly budget: BufferBudget;
+  readonly eventLoop: EventLoopWatch;
+  readonly overload: OverloadEpisodes;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -32,8 +37,9 @@ export const inbound = (o: InboundOwners): Pipeline =>
     [
       recordExchange(o.recording), // first in, last out: sees every answer, ours or the app's
       normalizePath(o.routing), // a peer is not trusted to have done it
+      spareEventLoop(o.eventLoop, o.overload), // before what costs time: there is none
       admitRequest(o.admission), // only declared ports of the app; says who calls
-      shedLoad(o.budget), // behind admission, so that what is refused is counted for its destination
+      shedLoad(o.budget, o.overload), // behind admission, so that what is refused is counted for its destination
       enforceDeadline(o.clock), // the time that the caller leaves
     ],
     retry({ clock: o.clock, random: o.random, breakerOf: () => undefined, onRetry: () => {} }), // only what the app has not seen, and safe requests that met it closing an idle connection

@@ -7,12 +7,15 @@ import { passThrough } from './egress/pass-through.ts';
 import type { Exchange } from './exchange.ts';
 import type { CircuitBreaker } from './resilience/circuit-breaker.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
+import type { EventLoopWatch } from './resilience/event-loop-watch.ts';
 import { limitAttempt } from './resilience/limit-attempt.ts';
 import { limitRequests } from './resilience/limit-requests.ts';
 import type { OutlierDetector } from './resilience/outlier-detection/detector.ts';
 import { reportOutcome } from './resilience/outlier-detection/report-outcome.ts';
+import type { OverloadEpisodes } from './resilience/overload-episodes.ts';
 import { retry } from './resilience/retry.ts';
 import { shedLoad } from './resilience/shed-load.ts';
+import { spareEventLoop } from './resilience/spare-event-loop.ts';
 import { findService } from './route/find-service.ts';
 import { countersTo, type PlanMaker } from './route/make-outbound-plan.ts';
 import { normalizePath } from './route/normalize-path.ts';
@@ -29,6 +32,8 @@ export interface OutboundOwners {
   readonly plans: PlanMaker;
   readonly outside: OutsideClusters;
   readonly budget: BufferBudget;
+  readonly eventLoop: EventLoopWatch;
+  readonly overload: OverloadEpisodes;
   readonly outlierDetector: OutlierDetector;
   readonly clock: Clock;
   readonly random: Random;
@@ -56,10 +61,11 @@ export const outbound = (o: OutboundOwners): Pipeline =>
     [
       recordExchange(recordingOf(o)), // first in, last out: sees every answer, ours or theirs
       normalizePath(o.plans.routing), // before everything that looks at the path; what has no normal form is refused
+      spareEventLoop(o.eventLoop, o.overload), // before what costs time: there is none
       findService(o.discovery, o.plans.routing, o.clock), // the first request to a name waits for the control plane's answer
       passThrough(o.outside, o.discovery, o.plans), // what is not in the mesh leaves it here, where that is allowed
       routeRequest(o.plans, o.random), // before what depends on the destination; answers NO_ROUTE and redirects
-      shedLoad(o.budget), // behind routing, so that what is refused is counted for its destination
+      shedLoad(o.budget, o.overload), // behind routing, so that what is refused is counted for its destination
       limitRequests(breakerOf), // above retry: an exchange counts once, however often it is tried
       enforceDeadline(o.clock), // above retry: all attempts share one deadline
     ],

@@ -22,9 +22,11 @@ import { formatPeerHello } from './listener/peer-hello.ts';
 import { type OutboundOwners, outbound, refusedOutbound } from './outbound.ts';
 import { Http1ResponseHeads } from './protocol/http1/response-heads.ts';
 import { BlockPool } from './protocol/outbox.ts';
+import { EventLoopWatch, threadCpuMs } from './resilience/event-loop-watch.ts';
 import { IdleSweep } from './resilience/idle-sweep.ts';
 import { logRefusals } from './resilience/log-refusals.ts';
 import { OutlierDetector } from './resilience/outlier-detection/detector.ts';
+import { OverloadEpisodes } from './resilience/overload-episodes.ts';
 import { Routing } from './route/routing.ts';
 import type { AccessLog } from './telemetry/access-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -56,6 +58,8 @@ export interface ProxyOptions {
 export class SidecarProxy {
   readonly routing: Routing;
   readonly budget = new BufferBudget();
+  readonly eventLoop: EventLoopWatch;
+  readonly overload: OverloadEpisodes;
   readonly inFlight: { readonly outbound: InFlight; readonly inbound: InFlight } = {
     outbound: { count: 0 },
     inbound: { count: 0 },
@@ -78,6 +82,9 @@ export class SidecarProxy {
     const { config, clock, random, identities, metrics, log, discovery } = options;
     const { snapshots } = discovery;
     const { budget } = this;
+    this.eventLoop = new EventLoopWatch(clock, threadCpuMs);
+    this.overload = new OverloadEpisodes(log, clock);
+    const { eventLoop, overload } = this;
     const blocks = new BlockPool();
     const hello = formatPeerHello({
       service: config.service,
@@ -129,6 +136,8 @@ export class SidecarProxy {
         }),
       },
       budget,
+      eventLoop,
+      overload,
       clock,
       random,
       onRetry: (exchange, reason) => {
@@ -180,6 +189,8 @@ export class SidecarProxy {
         calledNames: new Set(),
       },
       budget,
+      eventLoop,
+      overload,
       clock,
       random,
     };
@@ -289,6 +300,7 @@ export class SidecarProxy {
     this.unsubscribe();
     this.interception?.[Symbol.dispose]();
     this.idleSweep[Symbol.dispose]();
+    this.eventLoop[Symbol.dispose]();
     this.fromPeers.close();
     this.fromApp.close();
     for (const listener of this.listeners) void listener[Symbol.asyncDispose]();

@@ -40,6 +40,6 @@ export class Pipeline {
     this.steps = [...once, boundary, ...attempt];
     this.boundary = boundary;
     this.attemptFrom = once.length + 1;
-    this.listeners = attempt.filter(step => step.answered !== undefined) as Required<Step>[];
+    this.listeners = this.steps.filter(step => step.answered !== undefined) as Required<Step>[];
   }
 }

@@ -22,6 +22,7 @@ import { type Refusal, refuse } from '../../certs/refusal.ts';
 import { verifySvid } from '../../certs/verify-svid.ts';
 import type { Clock } from '../../common/clock.ts';
 import { LineReader } from '../../common/json-lines.ts';
+import { setWallTimer } from '../../common/wall-timer.ts';
 import type { Caller } from '../identity/certificate-issuer.ts';
 import type { Identities } from '../identity/identities.ts';
 import { CHANNEL_AUDIENCE } from '../identity/service-account-tokens.ts';
@@ -228,8 +229,9 @@ export class ChannelServer implements AsyncDisposable {
       },
       streamOf(response),
     );
-    // Nothing outlives a certificate; the sidecar has opened another stream with its next one before this.
-    const expired = clock.setTimer(peer.notAfterMs - clock.wallMs(), () =>
+    // Nothing outlives a certificate, theirs or ours; most sidecars have opened another stream with their next one before this.
+    const ownEndMs = (request.socket as TLSSocket).getX509Certificate()?.validToDate.getTime() ?? 0;
+    const expired = setWallTimer(clock, Math.min(peer.notAfterMs, ownEndMs), () =>
       session.refuse('the certificate of this connection has expired', true),
     );
     const lines = new LineReader(MAX_CLIENT_LINE_BYTES, line => session.receive(line));

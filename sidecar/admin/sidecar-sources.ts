@@ -90,6 +90,13 @@ const clusterRows = (proxy: SidecarProxy): Row[] => {
 /** What the owners say at each scrape. */
 export const collectProxy = (metrics: Metrics, proxy: SidecarProxy, identities: IdentityView): void => {
   metrics.onCollect('outrider_buffered_bytes', () => [{ labels: {}, value: proxy.budget.buffered }]);
+  metrics.onCollect('outrider_overloaded', () => [
+    { labels: { resource: 'memory' }, value: proxy.budget.exhausted ? 1 : 0 },
+    { labels: { resource: 'event_loop' }, value: proxy.eventLoop.held ? 1 : 0 },
+  ]);
+  metrics.onCollect('outrider_overload_episodes_total', () =>
+    proxy.overload.counts.map(({ resource, count }) => ({ labels: { resource }, value: count })),
+  );
   metrics.onCollect('outrider_idle_timeouts_total', () =>
     Array.from(proxy.idleSweep.ended(), ({ service, namespace, count }) => ({
       labels: { destination_service: service, destination_namespace: namespace },

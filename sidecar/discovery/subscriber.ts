@@ -112,6 +112,8 @@ export class Subscriber {
     const { certificates } = this.#options;
     // A connection does not outlive the certificate it was made with; resuming costs next to nothing.
     this.#stopWatching = certificates.onChange(() => {
+      // A goodbye is answered on the stream that it was said on, in less time than the old certificate has left.
+      if (this.#gone !== undefined) return;
       if (this.#stream) this.#stream.close('the certificate was renewed');
       else this.#connectAfter(0);
     });

@@ -18,6 +18,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   pending_requests: 'As many requests as the circuit breaker allows wait for a connection.',
   connections: 'As many connections as the circuit breaker allows are open.',
   buffer_budget: 'The bytes that wait in this sidecar are at its limit.',
+  event_loop_held: 'This sidecar has more to compute than it can: everything waits for it.',
 
   // No instance, or no connection to it.
   no_endpoint: 'The service has no instance, or all of them are ejected or full.',

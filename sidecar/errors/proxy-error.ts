@@ -194,7 +194,7 @@ export const ERRORS = {
     http: 503,
     grpc: 14,
     flag: 'OM',
-    sentence: 'The sidecar is at its memory limit.',
+    sentence: 'The sidecar is overloaded and takes no new work.',
   },
 } as const satisfies Record<string, Kind>;
 

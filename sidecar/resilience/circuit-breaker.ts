@@ -18,6 +18,8 @@ const MAXIMA = {
 export class CircuitBreaker {
   limits: CircuitBreakerView;
   private readonly counts: Record<Limit, number> = { connections: 0, pending_requests: 0, requests: 0, retries: 0 };
+  /** Raw TCP connections, whatever carries them. */
+  private raw = 0;
   private readonly onRefuse: (limit: Limit, max: number) => void;
 
   /** `onRefuse` hears of every refusal. */
@@ -46,6 +48,26 @@ export class CircuitBreaker {
     this.counts[limit]--;
   }
 
+  /**
+   * Takes a raw TCP connection, which is a connection and a request that lasts: both limits hold. Gives the limit that refuses it.
+   * The one connection to a peer's sidecar that carries them all is no such connection.
+   */
+  takeRaw(): Limit | undefined {
+    const { maxConnections } = this.limits;
+    if (this.raw >= maxConnections) {
+      this.onRefuse('connections', maxConnections);
+      return 'connections';
+    }
+    if (!this.take('requests')) return 'requests';
+    this.raw++;
+    return undefined;
+  }
+
+  giveRaw(): void {
+    this.raw--;
+    this.give('requests');
+  }
+
   /** So many are under way. */
   count(limit: Limit): number {
     return this.counts[limit];
@@ -53,6 +75,7 @@ export class CircuitBreaker {
 
   /** One more would be refused. */
   isOpen(limit: Limit): boolean {
-    return this.counts[limit] >= this.limits[MAXIMA[limit]];
+    const count = limit === 'connections' ? Math.max(this.counts.connections, this.raw) : this.counts[limit];
+    return count >= this.limits[MAXIMA[limit]];
   }
 }

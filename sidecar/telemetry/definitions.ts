@@ -77,6 +77,10 @@ export const COLLECTED_METRICS = {
   outrider_open_connections: gauge('Open connections.', ['kind']),
   outrider_active_requests: gauge('Requests that have begun and not ended.', ['direction']),
   outrider_buffered_bytes: gauge('Bytes of bodies that wait in this sidecar.'),
+  outrider_overloaded: gauge('1 while new work is refused for want of the resource, else 0.', ['resource']),
+  outrider_overload_episodes_total: counter('Times at which new work began to be refused for want of the resource.', [
+    'resource',
+  ]),
   outrider_idle_timeouts_total: counter('Requests and connections that were ended because nothing came or went.', [
     'destination_service',
     'destination_namespace',

@@ -1,12 +1,10 @@
 import type { HeadLabels, Outcome } from './labels.ts';
 import type { Metrics, TcpSeries } from './metrics.ts';
+import type { Moved } from './open-connections.ts';
 import { OutcomeSeries } from './outcome-series.ts';
 
 /** What there is to count of an exchange that ended. */
-export interface Ended extends Outcome {
-  readonly requestBytes: number;
-  readonly responseBytes: number;
-}
+export interface Ended extends Outcome, Moved {}
 
 /** The counters of all exchanges with one head. Owned by the head's plan. */
 export class HeadCounters {
@@ -25,14 +23,12 @@ export class HeadCounters {
     this.metrics.record(this.outcomes.find(ended), durationMs, ended.requestBytes, ended.responseBytes);
   }
 
-  tcpOpened(): void {
-    this.metrics.tcpOpened(this.tcpSeries());
+  tcpOpened(connection: Moved): void {
+    this.metrics.connections.opened(connection, this.tcpSeries());
   }
 
-  tcpClosed(ended: Ended): void {
-    const series = this.tcpSeries();
-    this.metrics.tcpBytes(series, ended.responseBytes, ended.requestBytes);
-    this.metrics.tcpClosed(series);
+  tcpClosed(connection: Moved): void {
+    this.metrics.connections.closed(connection, () => this.tcpSeries());
   }
 
   private tcpSeries(): TcpSeries {

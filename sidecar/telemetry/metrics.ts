@@ -3,6 +3,7 @@ import { COLLECTED_METRICS, type CollectedMetric, TRAFFIC_METRICS } from './defi
 import { type ExpositionFormat, expose, type Family, type Labels } from './exposition.ts';
 import { OVERFLOW_LABEL, type RequestLabels, type RetryLabels, type TcpLabels } from './labels.ts';
 import { MethodNames } from './method-names.ts';
+import { OpenConnections } from './open-connections.ts';
 import { type BuildInfo, processFamilies } from './process-metrics.ts';
 import { REQUEST_WIDTH, recordRequest, requestFamilies } from './request-metrics.ts';
 import { type Series, SeriesTable } from './series-table.ts';
@@ -38,6 +39,7 @@ export type TcpSeries = Series<TcpLabels>;
  */
 export class Metrics implements AsyncDisposable {
   readonly methods = new MethodNames();
+  readonly connections = new OpenConnections(this);
   private readonly clock: Clock;
   private readonly build: BuildInfo;
   private readonly requests: SeriesTable<RequestLabels>;
@@ -116,6 +118,7 @@ export class Metrics implements AsyncDisposable {
 
   /** All metrics as they stand now. */
   collect(): Family[] {
+    this.connections.reportAll();
     return [
       ...requestFamilies(this.requests),
       ...tcpFamilies(this.tcp),

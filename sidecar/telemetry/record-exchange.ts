@@ -21,7 +21,7 @@ export interface Recording {
   readonly unrouted?: (exchange: Exchange) => HeadCounters;
 }
 
-/** The first step in and the last out: gives the request an id, and counts and logs every answer, ours or theirs. */
+/** The first step in and the last out: gives the request an id, counts and logs every answer, ours or theirs, and counts raw TCP while it lasts. */
 export const recordExchange = (recording: Recording): Step => {
   const { clock, accessLog, newRequestId, inFlight } = recording;
   return {
@@ -30,16 +30,17 @@ export const recordExchange = (recording: Recording): Step => {
       if (exchange.head.method !== 'CONNECT') exchange.volatile = ensureRequestId(exchange.volatile, newRequestId);
       return CONTINUE;
     },
+    answered: exchange => {
+      if (exchange.head.method === 'CONNECT' && exchange.status === 200)
+        countersOf(exchange, recording)?.tcpOpened(exchange);
+    },
     end: exchange => {
       inFlight.count--;
       const durationMs = clock.nowMs() - exchange.startedAtMs;
       const counters = countersOf(exchange, recording);
       if (counters !== undefined) {
-        if (exchange.head.method !== 'CONNECT') counters.requestEnded(exchange, durationMs);
-        else {
-          counters.tcpOpened();
-          counters.tcpClosed(exchange);
-        }
+        if (exchange.head.method === 'CONNECT') counters.tcpClosed(exchange);
+        else counters.requestEnded(exchange, durationMs);
       }
       const { status, grpcStatus, error, peerFlag } = exchange;
       if (accessLog.wants(status, grpcStatus, error, peerFlag))

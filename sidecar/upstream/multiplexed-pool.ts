@@ -110,8 +110,8 @@ export class MultiplexedPool implements Transport {
   /** The first connection is always allowed, and so is one that replaces another. */
   private mayDial(): boolean {
     const { breaker } = this.options;
-    const first = this.open.length <= this.due.size;
-    if (!first && (this.open.length >= MAX_CONNECTIONS || breaker.isOpen('connections'))) return false;
+    const always = this.open.length === 0 || this.due.size > 0;
+    if (!always && (this.open.length >= MAX_CONNECTIONS || breaker.isOpen('connections'))) return false;
     breaker.force('connections');
     return true;
   }

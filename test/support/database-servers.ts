@@ -105,9 +105,9 @@ export const mariadb = async (directory: string, port: number): Promise<Command>
   ];
 };
 
-export const redis = (directory: string, port: number): Command => {
+export const redis = async (directory: string, port: number): Promise<Command> => {
   mkdirSync(directory);
   return ['redis-server', '--port', String(port), '--bind', '127.0.0.1', '--dir', directory, '--save', ''];
 };
 
-export const nats = (port: number): Command => ['nats-server', '-a', '127.0.0.1', '-p', String(port)];
+export const nats = async (port: number): Promise<Command> => ['nats-server', '-a', '127.0.0.1', '-p', String(port)];

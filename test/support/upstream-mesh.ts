@@ -19,7 +19,7 @@ export interface UpstreamService<Name extends string> {
   readonly name: Name;
   readonly protocol: string;
   /** Prepares what the server needs in `directory`, which does not exist yet, and gives its command. */
-  readonly prepare: (directory: string, port: number) => Promise<Command> | Command;
+  readonly prepare: (directory: string, port: number) => Promise<Command>;
 }
 
 /** Owned by the test. */

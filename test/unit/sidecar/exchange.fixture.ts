@@ -19,6 +19,7 @@ import { limitAttempt } from '../../../sidecar/resilience/limit-attempt.ts';
 import { limitRequests } from '../../../sidecar/resilience/limit-requests.ts';
 import { OutlierDetector } from '../../../sidecar/resilience/outlier-detection/detector.ts';
 import { reportOutcome } from '../../../sidecar/resilience/outlier-detection/report-outcome.ts';
+import { OverloadEpisodes } from '../../../sidecar/resilience/overload-episodes.ts';
 import { retry } from '../../../sidecar/resilience/retry.ts';
 import { shedLoad } from '../../../sidecar/resilience/shed-load.ts';
 import { PlanBackend } from '../../../sidecar/route/outbound-plan.ts';
@@ -203,7 +204,13 @@ export const createWorld = (options: WorldOptions = {}): World => {
     },
   });
   const pipeline = new Pipeline(
-    [route, tracing('once'), shedLoad(account), limitRequests(breakerOf), enforceDeadline(clock)],
+    [
+      route,
+      tracing('once'),
+      shedLoad(account, new OverloadEpisodes(logger, clock)),
+      limitRequests(breakerOf),
+      enforceDeadline(clock),
+    ],
     retry({ clock, random: () => 0.5, breakerOf, onRetry: (_exchange, reason) => retries.push(reason) }),
     [
       limitAttempt(clock),

@@ -15,6 +15,7 @@ const start = (health: Report['health'] = 'Healthy') => {
   const clock: ManualClock = manualClock();
   const sent: ClientMessage[] = [];
   const streams: StreamHandlers[] = [];
+  let renewed = (): void => {};
   const options: Partial<SubscriberOptions> = {
     controlPlanes: ['https://cp'],
     description: {
@@ -29,7 +30,10 @@ const start = (health: Report['health'] = 'Healthy') => {
     },
     certificates: {
       current: { certificatePem: '', keyPem: '', trustBundlePem: '', notAfterMs: 0 },
-      onChange: () => () => {},
+      onChange: (listener: () => void) => {
+        renewed = listener;
+        return () => {};
+      },
     } as unknown as CertificateStore,
     snapshots: {
       snapshots: { value: { configVersion: '', endpointVersion: '', services: [] } },
@@ -57,7 +61,7 @@ const start = (health: Report['health'] = 'Healthy') => {
     streams.at(-1)?.line(WELCOME);
   };
   const types = (): string[] => sent.splice(0).map(({ type }) => type);
-  return { clock, sent, streams, subscriber, connect, types };
+  return { clock, sent, streams, subscriber, connect, types, renew: () => renewed() };
 };
 
 t.test('the hello says how the app is, before anybody is sent to it', async t => {
@@ -91,6 +95,28 @@ t.test('a goodbye is over when the control plane confirms it, when the stream en
   await subscriber.bye(2_000);
   t.pass('without a connection it is over at once');
 });
+
+t.test(
+  'a renewed certificate gets a stream of its own, but nobody leaves before his goodbye is answered for it',
+  async t => {
+    const { streams, subscriber, connect, types, renew } = start();
+    await connect();
+    renew();
+    await connect();
+    t.equal(streams.length, 2);
+    t.same(types(), ['hello', 'report', 'hello', 'report']);
+    let over = false;
+    const bye = subscriber.bye(2_000).then(() => {
+      over = true;
+    });
+    renew();
+    await new Promise(resolve => setImmediate(resolve));
+    t.notOk(over);
+    streams[1]?.line('{"type":"gone"}');
+    await bye;
+    t.equal(streams.length, 2);
+  },
+);
 
 t.test('who has said goodbye says it again on a new stream', async t => {
   const { streams, subscriber, connect, types } = start();

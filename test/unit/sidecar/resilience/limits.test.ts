@@ -30,6 +30,37 @@ t.test('each limit of a circuit breaker counts for itself', t => {
   t.end();
 });
 
+t.test('a raw TCP connection is a connection and a request', t => {
+  const refused: string[] = [];
+  const breaker = new CircuitBreaker({ ...limits, maxConnections: 2, maxRequests: 3 }, limit => refused.push(limit));
+  breaker.force('connections'); // the link that carries them
+  t.equal(breaker.takeRaw(), undefined);
+  t.notOk(breaker.isOpen('connections'));
+  t.equal(breaker.takeRaw(), undefined);
+  t.ok(breaker.isOpen('connections'));
+  t.equal(breaker.takeRaw(), 'connections');
+  breaker.giveRaw();
+  breaker.take('requests');
+  breaker.take('requests');
+  t.equal(breaker.takeRaw(), 'requests');
+  t.same(refused, ['connections', 'requests']);
+  breaker.giveRaw();
+  t.equal(breaker.count('requests'), 2, 'and was both');
+  t.end();
+});
+
+t.test('a raw TCP connection too many is refused at once, and one that ends makes room', t => {
+  const world = createWorld({ policy: { circuitBreaker: { ...DEFAULT_POLICY.circuitBreaker, maxConnections: 1 } } });
+  const first = world.request(requestHead('CONNECT'), false);
+  const second = world.request(requestHead('CONNECT'), false);
+  t.ok(second.exchange.done);
+  t.match(world.ended, ['503 OVERFLOW connections - -']);
+  t.notOk(world.request().exchange.done, 'a request is not a connection');
+  first.exchange.requestReset({ code: 'DOWNSTREAM_RESET', detail: '', cause: '', retry: 'never' });
+  t.notOk(world.request(requestHead('CONNECT'), false).exchange.done);
+  t.end();
+});
+
 t.test('a request too many is refused at once, and the others go on', t => {
   const world = createWorld({ policy: { circuitBreaker: { ...DEFAULT_POLICY.circuitBreaker, maxRequests: 2 } } });
   const first = world.request();

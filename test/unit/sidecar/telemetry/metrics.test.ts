@@ -143,6 +143,11 @@ t.test('once there is room, those who were sent to the overflow series ask again
   t.equal(total(samples, 'outrider_requests_total', { route: 'second' }), 1);
 });
 
+interface Moving {
+  requestBytes: number;
+  responseBytes: number;
+}
+
 t.test('an open TCP connection keeps its series, and its bytes show before it ends', async t => {
   const clock = manualClock();
   const metrics = metricsAt(clock);
@@ -161,6 +166,28 @@ t.test('an open TCP connection keeps its series, and its bytes show before it en
   t.equal(total(await scrape(metrics), 'outrider_tcp_connections_closed_total'), 1);
   clock.advance(11 * MINUTE);
   t.notOk(series.live, 'closed, it goes like the others');
+});
+
+t.test('each scrape counts what open TCP connections have moved since the last, and their end the rest', async t => {
+  const metrics = metricsAt(manualClock());
+  const series = metrics.tcpSeries(TCP);
+  const [one, two] = [1, 2].map(() => ({ requestBytes: 0, responseBytes: 0 })) as [Moving, Moving];
+  const counted = async (): Promise<number[]> => {
+    const samples = await scrape(metrics);
+    const names = ['connections_opened', 'connections_closed', 'sent_bytes', 'received_bytes'];
+    return names.map(name => total(samples, `outrider_tcp_${name}_total`));
+  };
+  metrics.connections.opened(one, series);
+  metrics.connections.opened(two, series);
+  Object.assign(one, { requestBytes: 3, responseBytes: 50 });
+  Object.assign(two, { requestBytes: 4, responseBytes: 0 });
+  t.same(await counted(), [2, 0, 50, 7]);
+  t.same(await counted(), [2, 0, 50, 7], 'once');
+  Object.assign(one, { requestBytes: 5, responseBytes: 60 });
+  metrics.connections.closed(one, () => series);
+  t.same(await counted(), [2, 1, 60, 9]);
+  metrics.connections.closed({ requestBytes: 1, responseBytes: 48 }, () => series);
+  t.same(await counted(), [3, 2, 60, 9], 'one that was refused was opened and closed, and moved nothing');
 });
 
 t.test('retries are counted by destination and reason', async t => {

@@ -268,6 +268,27 @@ t.test('while no replacement can be had the old link is used to its end, and dia
   t.end();
 });
 
+t.test('a link is replaced also when there are as many as there may be', t => {
+  for (const maxConnections of [10, 2]) {
+    const { clock, send, dials, pool } = start({ maxConnections });
+    for (let i = 0; i < 8; i++) {
+      send();
+      // The first one ends before the others.
+      while (dials.pending > 0)
+        dials.connect(holding(clock, pool.connections === 0 ? 6_000 : 60_000)).answer(settings(1));
+    }
+    const full = pool.connections;
+    clock.advance(5_000);
+    t.equal(dials.pending, 1, `${full} open, and one more to replace the first`);
+    dials.connect(holding(clock, 60_000)).answer(settings(1));
+    t.equal(pool.connections, full + 1, 'the first one drains');
+    clock.advance(1_000);
+    t.equal(pool.connections, full);
+    pool.close();
+  }
+  t.end();
+});
+
 t.test('certificates that nobody renews do not make us dial all the time', t => {
   const { clock, send, dials } = start();
   const end = { notAfterMs: clock.wallMs() + 86_400_000, bundleVersion: 'one' };
