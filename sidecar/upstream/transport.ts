@@ -30,11 +30,7 @@ export interface Transport {
 }
 
 /** `validity`: of a connection with certificates. */
-export type DialDone = (
-  error: ProxyError | undefined,
-  socket: Duplex | undefined,
-  validity?: LinkValidity,
-) => void;
+export type DialDone = (error: ProxyError | undefined, socket: Duplex | undefined, validity?: LinkValidity) => void;
 
 /** Makes one connection. Calls back exactly once unless cancelled by the function that it returns. */
 export type Dial = (done: DialDone) => () => void;
