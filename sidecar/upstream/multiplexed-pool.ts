@@ -17,7 +17,7 @@ const STUCK_BYTES = 262_144;
 /** A connection is replaced after an hour ± 10 % even when its certificate lives longer. */
 const MAX_AGE_MS = 3_600_000;
 /** Not sooner than this: a certificate that is not renewed must not make us dial all the time. */
-const MIN_AGE_MS = 1_000;
+const MIN_AGE_MS = 500;
 /** When the next one could not be had, it is tried again after this time, or sooner when the certificates' end is near. */
 const REPLACE_AGAIN_MS = 5_000;
 const MIN_REPLACE_AGAIN_MS = 250;

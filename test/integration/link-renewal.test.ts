@@ -142,7 +142,8 @@ t.test('with certificates of 3 s no request fails, and no connection outlives it
   );
   t.same(serverErrors, ['DOWNSTREAM_RESET certificate_expired']);
   t.ok(ends.length >= 3, `${ends.length} connections in 4 s`);
-  t.ok(most <= 2, `at most ${most} at once on a side`);
+  // Each takes requests for at least a quarter of what its certificates have left.
+  t.ok(most <= 4, `at most ${most} at once on a side`);
   const inForce = ends.filter(endMs => endMs > Date.now()).length;
   await waitFor('the others to be gone', () => transports.total <= inForce && accepts.size <= inForce);
 });

@@ -67,14 +67,18 @@ const streams = async (port: number, authority: string, messages: number, signal
   const client = echoClient(port, authority);
   const errors: string[] = [];
   let count = 0;
+  let longestMs = 0;
   for (; !signal.aborted; count++) {
+    const startMs = performance.now();
     const request = message({ payload: Buffer.alloc(200), count: messages, delayMs: MESSAGE_MS });
     const { messages: answers, status } = await serverStream(client, request);
+    const ms = Math.round(performance.now() - startMs);
+    longestMs = Math.max(longestMs, ms);
     if (status.code !== 0 || answers.length !== messages)
-      errors.push(`${answers.length} messages, ${status.code} ${status.details}`);
+      errors.push(`${answers.length} messages in ${ms} ms, ${status.code} ${status.details}`);
   }
   client.close();
-  return { count, errors };
+  return { count, longestMs, errors };
 };
 
 const inboundPort = async (unit: Unit): Promise<number> => {
@@ -110,9 +114,11 @@ for (const { lifetimeSeconds, renewals, streamMessages } of MESHES) {
       t.fail(error.message),
     );
     stop.abort();
-    const [{ count, errors }, outcomes] = await Promise.all([streaming, traffic.stop()]);
+    const [{ count, longestMs, errors }, outcomes] = await Promise.all([streaming, traffic.stop()]);
     const { accepted, dialled } = ages.summary;
-    t.comment(`${outcomes.length} requests, ${count} streams, renewals ${seen.counts.join(', ')}`);
+    t.comment(
+      `${outcomes.length} requests, ${count} streams of at most ${longestMs} ms, renewals ${seen.counts.join(', ')}`,
+    );
     t.comment(`accepted ${JSON.stringify(accepted)}, dialled ${JSON.stringify(dialled)}`);
     t.ok(seen.fewest >= renewals, `each of the three had at least ${seen.fewest} renewals`);
     t.same(failures(outcomes).slice(0, 10), [], 'every request was answered by the app');
@@ -121,6 +127,7 @@ for (const { lifetimeSeconds, renewals, streamMessages } of MESHES) {
     const requests = total(await caller.samples(), 'outrider_requests_total', { reporter: 'source' });
     t.equal(requests, outcomes.length + count, 'the metrics have them all');
     for (const unit of units) {
+      for (const line of unit.process.output().split('\n')) if (line.includes('"type":"access"')) t.comment(line);
       const samples = await unit.samples();
       for (const flag of ['UC', 'UR', 'UF', 'DC'])
         t.equal(total(samples, 'outrider_requests_total', { response_flags: flag }), 0, `no ${flag}`);

@@ -12,7 +12,7 @@ interface Seen {
 
 /** Looks several times a second until it is stopped. Owned by the test. */
 export class ConnectionAges implements Disposable {
-  /** One for each end of each connection. */
+  /** One for each end of each connection, by the number of its socket: ports are used again. */
   private readonly ends = new Map<string, Seen>();
   private readonly ports: ReadonlySet<number>;
   private readonly timer: NodeJS.Timeout;
@@ -40,14 +40,15 @@ export class ConnectionAges implements Disposable {
     const nowMs = performance.now();
     for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
       for (const line of readFileSync(file, 'utf8').split('\n').slice(1)) {
-        const [, local = '', remote = '', state = ''] = line.trim().split(/\s+/);
-        if (!OPEN.has(state)) continue;
+        const [, local = '', remote = '', state = '', , , , , , inode = '0'] = line.trim().split(/\s+/);
+        // 0: it belongs to no process, because it is not accepted yet.
+        if (!OPEN.has(state) || inode === '0') continue;
         for (const [side, address] of [
           ['accepted', local],
           ['dialled', remote],
         ] as const) {
           if (!this.ports.has(Number.parseInt(address.split(':')[1] ?? '', 16))) continue;
-          const key = `${side} ${local} ${remote}`;
+          const key = `${side} ${inode}`;
           const seen = this.ends.get(key) ?? { sinceMs: nowMs, ageMs: 0 };
           seen.ageMs = nowMs - seen.sinceMs;
           this.ends.set(key, seen);

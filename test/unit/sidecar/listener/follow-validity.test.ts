@@ -29,8 +29,8 @@ t.test('a peer that stays is sent away shortly before the certificates end, and 
   for (const [leftMs, drainAtMs] of [
     [24 * 3_600_000, 24 * 3_600_000 * 0.95],
     [60_000, 57_000],
-    [6_000, 5_500],
-    [1_000, 750],
+    [6_000, 3_750],
+    [1_000, 625],
   ] as const) {
     const { clock, said, stop } = start(leftMs);
     clock.advance(leftMs + 60_000);
