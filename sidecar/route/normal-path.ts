@@ -14,10 +14,31 @@ const PLAIN = Uint8Array.from({ length: 256 }, (_, code) =>
 );
 const UNRESERVED = /[-.0-9A-Z_a-z~]/;
 /** An escape, or the beginning of what is none; and what may not stand in a path. */
-const TO_REWRITE = /%([0-9A-Fa-f]{2})?|[^!$&'()*+,\-./0-9:;=@A-Z_a-z~]/g;
+const TO_REWRITE = /%(?:[0-9A-Fa-f]{2})?|[^!$&'()*+,\-./0-9:;=@A-Z_a-z~]/g;
 /** An escape that is none. */
 const NO_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
-const ESCAPED_SLASH = /^%(?:2F|5C)$/;
+const HEX_DIGITS = [...'0123456789ABCDEFabcdef'];
+const LATIN1 = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
+
+const escapeOf = (character: string): string =>
+  `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
+
+/** The one spelling of each octet that is written as an escape or may not stand in a path bare, by how it is written. */
+const SPELLINGS: ReadonlyMap<string, string> = new Map([
+  ...LATIN1.map((character): [string, string] => [character, escapeOf(character)]),
+  ...HEX_DIGITS.flatMap(high =>
+    HEX_DIGITS.map((low): [string, string] => {
+      const character = LATIN1[Number.parseInt(high + low, 16)] as string;
+      return [`%${high}${low}`, UNRESERVED.test(character) ? character : escapeOf(character)];
+    }),
+  ),
+  ['\\', '/'],
+]);
+const SPELLINGS_WITH_SLASHES: ReadonlyMap<string, string> = new Map([
+  ...SPELLINGS,
+  ...['%2F', '%2f', '%5C', '%5c'].map((slash): [string, string] => [slash, '/']),
+]);
+
 /** Servers that take parameters off a segment (Tomcat, Jetty) would see `..` after we had not. */
 const DOTS_WITH_PARAMETER = /^\.\.?(?:;|%3B)/;
 
@@ -36,8 +57,8 @@ export const normalPath = (target: string, normalization: PathNormalization): st
   const path = at < 0 ? target : target.slice(0, at);
   if (NO_ESCAPE.test(path)) return BAD_ESCAPE;
   if (path.includes('%00')) return NUL;
-  const decodesSlashes = normalization === 'DECODE_AND_MERGE_SLASHES';
-  const spelled = path.replace(TO_REWRITE, text => spell(text, decodesSlashes));
+  const spellings = normalization === 'DECODE_AND_MERGE_SLASHES' ? SPELLINGS_WITH_SLASHES : SPELLINGS;
+  const spelled = path.replace(TO_REWRITE, text => spellings.get(text) as string);
   const normal = withoutDotSegments(normalization === 'BASE' ? spelled : spelled.replace(/\/{2,}/g, '/'));
   if (typeof normal !== 'string' || at < 0) return normal;
   return normal + target.slice(at);
@@ -56,29 +77,19 @@ const isOrdinary = (target: string): boolean => {
   return true;
 };
 
-/** One spelling for an escape, or for a character that may not stand in a path. */
-const spell = (text: string, decodesSlashes: boolean): string => {
-  if (text === '\\') return '/';
-  if (text.length === 1) return `%${text.charCodeAt(0).toString(16).toUpperCase()}`;
-  const upperCase = text.toUpperCase();
-  if (decodesSlashes && ESCAPED_SLASH.test(upperCase)) return '/';
-  const character = String.fromCharCode(Number.parseInt(text.slice(1), 16));
-  return UNRESERVED.test(character) ? character : upperCase;
-};
-
 /** RFC 3986 §5.2.4. `..` at the root stays there. */
 const withoutDotSegments = (path: string): string | ProxyError => {
   if (!path.includes('/.')) return path;
   const segments = path.slice(1).split('/');
   const kept: string[] = [];
-  for (const [i, segment] of segments.entries()) {
-    if (DOTS_WITH_PARAMETER.test(segment)) return DOT_SEGMENT_PARAMETER;
-    if (segment !== '.' && segment !== '..') {
-      kept.push(segment);
-      continue;
-    }
+  for (const segment of segments) {
     if (segment === '..') kept.pop();
-    if (i === segments.length - 1) kept.push('');
+    else if (segment !== '.') {
+      if (DOTS_WITH_PARAMETER.test(segment)) return DOT_SEGMENT_PARAMETER;
+      kept.push(segment);
+    }
   }
+  const last = segments.at(-1);
+  if (last === '.' || last === '..') kept.push('');
   return `/${kept.join('/')}`;
 };

@@ -11,6 +11,7 @@ const CLIENTS = 3;
 const STREAMS = 500;
 const LIMIT_BYTES = 64 * 1_048_576;
 const BIG = [':method', 'GET', ':scheme', 'http', ':path', '/big', ':authority', 'app'];
+const REFUSES = '"New work is refused: the sidecar is overloaded."';
 
 t.test('memory near the limit', async t => {
   const stage = await startStage();
@@ -31,6 +32,14 @@ t.test('memory near the limit', async t => {
   const buffered = total(samples, 'outrider_buffered_bytes');
   t.ok(buffered < 1.5 * LIMIT_BYTES, `${Math.round(buffered / 1_048_576)} MiB buffered`);
   t.ok(total(samples, 'outrider_requests_total', { response_flags: 'OM' }) > 0, 'a metric counts what was shed');
+  const refusing = await waitFor('the one that refuses to say so', () => {
+    const those = [pair.a, pair.b].filter(each => each.process.stdout.includes(REFUSES));
+    return those.length > 0 && those;
+  });
+  for (const sidecar of refusing) {
+    t.equal(sidecar.process.stdout.split(REFUSES).length, 2, 'in one line');
+    t.equal(total(await sidecar.samples(), 'outrider_overload_episodes_total', { resource: 'memory' }), 1);
+  }
   const grown = pair.a.process.residentBytes() - before;
   t.ok(grown < 4 * LIMIT_BYTES, `memory is bounded: ${Math.round(grown / 1_048_576)} MiB more`);
   t.ok(
