@@ -20,6 +20,8 @@ const message = (bytes: Buffer): Buffer => {
   return Buffer.concat([prefix, bytes]);
 };
 const ANSWER = message(Buffer.alloc(20_000, 'mesh'));
+/** Without it `close` would end the answer in order before it resets. */
+const UNFINISHED = { waitForTrailers: true };
 const HEAD = { ':status': 200, 'content-type': 'application/grpc' };
 
 type Act = (stream: ServerHttp2Stream, session: Http2Session) => void;
@@ -51,21 +53,21 @@ const codeOf = (name: string): number => constants[`NGHTTP2_${name}` as 'NGHTTP2
  * - `GoawayAfter`: answers, and the connection takes no more; `GoawayBefore`: a connection that was used refuses the call unprocessed;
  * - `Pings`: a PING before each part of the answer;
  * - `Drop`: the connection is gone in the middle of the answer;
- * - `NoStatus`: trailers without a status; `Html`: an answer that is not gRPC at all; `TrailersOnly`: a status and no more.
+ * - `Html`: an answer that is not gRPC at all; `TrailersOnly`: a status and no more.
  */
 const ACTS: Readonly<Record<string, (argument: string) => Act>> = {
   Answer: () => answer,
   ResetBeforeHead: name => stream => stream.close(codeOf(name)),
   ResetAfterHead: name => stream => {
-    stream.respond(HEAD);
+    stream.respond(HEAD, UNFINISHED);
     reset(stream, codeOf(name));
   },
   ResetDuringData: name => stream => {
-    stream.respond(HEAD);
+    stream.respond(HEAD, UNFINISHED);
     stream.write(ANSWER.subarray(0, 10_000), () => reset(stream, codeOf(name)));
   },
   ResetAfterData: name => stream => {
-    stream.respond(HEAD);
+    stream.respond(HEAD, UNFINISHED);
     stream.write(ANSWER, () => reset(stream, codeOf(name)));
   },
   GoawayAfter: () => (stream, session) => {
@@ -90,13 +92,8 @@ const ACTS: Readonly<Record<string, (argument: string) => Act>> = {
     session.ping(next);
   },
   Drop: () => (stream, session) => {
-    stream.respond(HEAD);
+    stream.respond(HEAD, UNFINISHED);
     stream.write(ANSWER.subarray(0, 10_000), () => setImmediate(() => session.socket.destroy()));
-  },
-  NoStatus: () => stream => {
-    stream.respond(HEAD, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'x-other': '1' }));
-    stream.end(ANSWER);
   },
   Html: () => stream => {
     stream.respond({ ':status': 502, 'content-type': 'text/html' });
