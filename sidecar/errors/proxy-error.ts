@@ -209,6 +209,8 @@ export interface ProxyError {
   readonly retry: Retry;
   /** What happened underneath, for the log: an errno, a TLS alert. Never shown to the caller. */
   readonly cause: string;
+  /** The code with which the destination reset its stream (RFC 9113 §7): an HTTP/2 caller that has had the head is told the same. */
+  readonly http2Code?: number;
   /** Takes the place of the code's own sentence in the answer, where more can be said. */
   readonly says?: string;
 }

@@ -17,7 +17,7 @@ const UNRESERVED = /[-.0-9A-Z_a-z~]/;
 const TO_REWRITE = /%(?:[0-9A-Fa-f]{2})?|[^!$&'()*+,\-./0-9:;=@A-Z_a-z~]/g;
 /** An escape that is none. */
 const NO_ESCAPE = /%(?![0-9A-Fa-f]{2})/;
-const HEX_DIGITS = [...'0123456789ABCDEFabcdef'];
+const HEX_DIGITS = '0123456789ABCDEFabcdef'.split('');
 const LATIN1 = Array.from({ length: 256 }, (_, code) => String.fromCharCode(code));
 
 const escapeOf = (character: string): string =>

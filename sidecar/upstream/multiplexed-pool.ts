@@ -107,9 +107,10 @@ export class MultiplexedPool implements Transport {
     if (!finished) this.cancelDial = cancel;
   }
 
-  /** The first connection is always allowed, and so is one that replaces another. */
+  /** The first connection is always allowed, and so is one that replaces another; no further one while an open one may yet turn out to have room. */
   private mayDial(): boolean {
     const { breaker } = this.options;
+    if (this.due.size === 0 && this.open.some(({ undecided }) => undecided)) return false;
     const always = this.open.length === 0 || this.due.size > 0;
     if (!always && (this.open.length >= MAX_CONNECTIONS || breaker.isOpen('connections'))) return false;
     breaker.force('connections');

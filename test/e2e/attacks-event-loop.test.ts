@@ -4,17 +4,34 @@
  */
 import t, { type Test } from 'tap';
 import { request } from 'undici';
+import { compilePattern } from '../../api/pattern.ts';
 import type { RouteView, Snapshot } from '../../api/snapshot.ts';
+import { LONG_TURN_MS, threadCpuMs } from '../../sidecar/resilience/event-loop-watch.ts';
 import { total } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http1.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { type Stage, startStage } from './attacks/stage.ts';
 
-/** One turn of the loop takes on most of what so many send at the same time. */
-const CONNECTIONS = 20;
+t.setTimeout(120_000);
+
 /** Three long turns are enough. */
 const MAX_ROUNDS = 10;
+/** What one turn should cost, in CPU time. */
+const TURN_MS = 1.6 * LONG_TURN_MS;
 const PATH = `/${'a'.repeat(8_000)}`;
+const EXPENSIVE = ['/(.*a){30}b', '/(.*a){30}c'];
+
+/** So many requests at the same time make such a turn on this machine. */
+const countRequests = (): number => {
+  const patterns = EXPENSIVE.map(compilePattern);
+  let costMs = 0;
+  for (let run = 0; run < 3; run++) {
+    const before = threadCpuMs();
+    for (const pattern of patterns) if (typeof pattern !== 'string') pattern.matches(PATH);
+    costMs = threadCpuMs() - before;
+  }
+  return Math.ceil(TURN_MS / costMs);
+};
 const route = (view: Partial<RouteView>): RouteView => ({
   name: 'default/app/0',
   matches: [],
@@ -25,9 +42,9 @@ const route = (view: Partial<RouteView>): RouteView => ({
   retry: null,
   ...view,
 });
-/** 50 to 100 ms for each path that was not seen before. */
+/** Some 50 ms for each path that was not seen before. */
 const ROUTES = [
-  route({ matches: ['/(.*a){30}b', '/(.*a){30}c'].map(value => ({ path: { type: 'RegularExpression', value } })) }),
+  route({ matches: EXPENSIVE.map(value => ({ path: { type: 'RegularExpression', value } })) }),
   route({}),
 ];
 const expensive = (snapshot: Snapshot): Snapshot => ({
@@ -42,7 +59,7 @@ const OVERLOADED = /^HTTP\/1\.1 503 [\s\S]*x-outrider-flag: OM\r\n[\s\S]*x-outri
 /** Every connection asks at the same time, again and again, until an answer says that the sidecar is overloaded. */
 const attack = async (port: number): Promise<void> => {
   await using connections = new AsyncDisposableStack();
-  const all = Array.from({ length: CONNECTIONS }, () => connections.use(new RawConnection(port)));
+  const all = Array.from({ length: countRequests() }, () => connections.use(new RawConnection(port)));
   let overloaded = false;
   for (let round = 0; !overloaded && round < MAX_ROUNDS; round++) {
     for (const [i, connection] of all.entries()) {

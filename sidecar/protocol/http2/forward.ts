@@ -28,21 +28,22 @@ export class Http2ClientConnection extends Http2Connection {
   private readonly heads: HeadReader<ResponseHead>;
   private nextStream = 1;
   private retired = false;
+  /** The server has not said yet how many streams it takes. Another sidecar takes many. */
+  undecided: boolean;
 
   constructor(socket: Duplex, context: Http2ClientContext) {
     super(socket, context);
     this.context = context;
+    this.undecided = !context.link;
     this.heads = new HeadReader(this.decoder, new ResponseBuilder(context.link));
     this.open(PREFACE, settingsFrame(0, true), context.hello);
   }
 
-  /** True while one more request may start. */
+  /** True while one more request may start: a single one until the server has said how many it takes. */
   get available(): boolean {
-    return (
-      !this.closed &&
-      !this.retired &&
-      this.streams.size < Math.min(this.settings.maxConcurrentStreams, this.context.maxConcurrentStreams)
-    );
+    const { settings, context } = this;
+    const limit = this.undecided ? 1 : Math.min(settings.maxConcurrentStreams, context.maxConcurrentStreams);
+    return !this.closed && !this.retired && this.streams.size < limit;
   }
 
   get takesRequests(): boolean {
@@ -79,6 +80,7 @@ export class Http2ClientConnection extends Http2Connection {
   }
 
   protected override onSettings(): void {
+    this.undecided = false;
     this.context.onRoom();
   }
 
@@ -118,7 +120,7 @@ export class Http2ClientConnection extends Http2Connection {
 
   protected override resetBy(code: number): ProxyError {
     if (code === H2_ERROR.REFUSED_STREAM) return proxyError('REFUSED', 'refused_stream');
-    return proxyError('UPSTREAM_RESET', 'stream_reset', `http2 error ${code}`);
+    return { ...proxyError('UPSTREAM_RESET', 'stream_reset', `http2 error ${code}`), http2Code: code };
   }
 
   protected override protocolError(detail: string): ProxyError {

@@ -241,10 +241,19 @@ class ServerStream extends Http2Stream implements Downstream {
 /** We gave up, for reasons that are not the stream's own. */
 const CANCELS: ReadonlySet<string> = new Set(['DEADLINE_EXCEEDED', 'IDLE_TIMEOUT', 'DOWNSTREAM_RESET']);
 
+/** What the destination said is passed on, if it is a code that everybody knows; those of the link alone are not an app's to say. */
 const resetCode = (error: ProxyError): H2Error => {
+  const passed = STANDARD_CODES.get(error.http2Code ?? -1);
+  if (passed !== undefined) return passed;
   if (error.code === 'DOWNSTREAM_PROTOCOL') return H2_ERROR.PROTOCOL_ERROR;
   if (CANCELS.has(error.code)) return H2_ERROR.CANCEL;
   return error.retry === 'not-sent' ? H2_ERROR.REFUSED_STREAM : H2_ERROR.INTERNAL_ERROR;
 };
+
+const STANDARD_CODES: ReadonlyMap<number, H2Error> = new Map(
+  Object.values(H2_ERROR)
+    .filter(code => code !== H2_ERROR.CERTIFICATE_EXPIRED)
+    .map(code => [code, code]),
+);
 
 const EMPTY = Buffer.alloc(0);

@@ -22,7 +22,7 @@ const settings = (maxStreams = 100): Buffer => frame(4, 0, 0, Buffer.from([0, 3,
 const answer204 = (stream: number): Buffer => frame(1, 5, stream, Buffer.from([0x89]));
 const goaway = (last: number): Buffer => frame(7, 0, 0, Buffer.from([0, 0, 0, last, 0, 0, 0, 0]));
 
-const start = (changes: Partial<CircuitBreakerView> = {}) => {
+const start = (changes: Partial<CircuitBreakerView> = {}, link = false) => {
   const clock = manualClock();
   const dials = manualDial();
   const breaker = new CircuitBreaker(limits(changes));
@@ -31,7 +31,7 @@ const start = (changes: Partial<CircuitBreakerView> = {}) => {
     blocks: new BlockPool(),
     clock,
     maxConcurrentStreams: 100,
-    link: false,
+    link,
     hello: Buffer.alloc(0),
   };
   const pool = new MultiplexedPool({
@@ -55,11 +55,38 @@ t.test('many requests wait for one dial and share its connection', t => {
   const attempts = [send(), send(), send()];
   t.equal(dials.made, 1);
   t.same(counts(), { connections: 1, pending: 3 });
-  dials.connect();
+  dials.connect().answer(settings());
   for (const attempt of attempts) t.same(attempt.said, ['forwarded']);
   t.same(send().said, ['forwarded']);
   t.equal(pool.connections, 1);
   t.same(counts(), { connections: 1, pending: 0 });
+  t.end();
+});
+
+t.test(
+  'a server is sent one request until it has said how many it takes, and no further connection is made meanwhile',
+  t => {
+    const { dials, send, counts } = start();
+    const attempts = [send(), send(), send()];
+    const said = () => attempts.flatMap(attempt => attempt.said);
+    const socket = dials.connect();
+    t.same(said(), ['forwarded']);
+    t.equal(dials.made, 1);
+    t.same(counts(), { connections: 1, pending: 2 });
+    socket.answer(settings(2));
+    t.same(said(), ['forwarded', 'forwarded']);
+    t.equal(dials.made, 2, 'now it is known that there is no room');
+    dials.connect();
+    t.same(said(), ['forwarded', 'forwarded', 'forwarded']);
+    t.end();
+  },
+);
+
+t.test('another sidecar takes many at once', t => {
+  const { dials, send } = start({}, true);
+  const attempts = [send(), send(), send()];
+  dials.connect();
+  for (const attempt of attempts) t.same(attempt.said, ['forwarded']);
   t.end();
 });
 

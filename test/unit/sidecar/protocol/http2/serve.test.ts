@@ -331,6 +331,23 @@ test('a reset by the exchange says what fits', async t => {
   }
 });
 
+test('a caller that has had the head is told the code with which the destination reset, but none of the link’s own', async t => {
+  for (const [http2Code, wire] of [
+    [0, 0],
+    [8, 8],
+    [11, 11],
+    [0xf0, 2],
+    [0x1234, 2],
+  ] as const) {
+    const bench = await ServerBench.open(t);
+    await bench.receive(headers(1, GET));
+    bench.request.downstream.sendHead(new ResponseHead(200, new Fields([])), [], false);
+    bench.request.downstream.reset({ ...proxyError('UPSTREAM_RESET', 'stream_reset'), http2Code });
+    await bench.settle();
+    t.equal(bench.news().at(-1), `RST_STREAM 1 ${wire}`);
+  }
+});
+
 test('more streams than allowed are refused, unprocessed', async t => {
   const bench = await ServerBench.open(t, { maxConcurrentStreams: 2 });
   await bench.receive(headers(1, GET), headers(3, GET), headers(5, GET));
