@@ -17,7 +17,7 @@ interface InitFlags {
 }
 
 /** `outrider init`: the kernel hands an app's connections to its sidecar, or does so no more. */
-export const registerInit = (program: Command): void => {
+export const registerInit = (program: Command, machineOf: () => Machine = thisMachine): void => {
   const command = program
     .command('init')
     .summary("redirects an app's connections to its sidecar")
@@ -47,7 +47,7 @@ export const registerInit = (program: Command): void => {
         return;
       }
       try {
-        await init(flags, read.options, thisMachine());
+        await init(flags, read.options, machineOf());
       } catch (error) {
         report(error);
       }

@@ -15,7 +15,7 @@ export interface Machine {
   /** Whether this process may change the network: CAP_NET_ADMIN, capabilities(7). */
   readonly mayAdminister: boolean;
   /** Runs a program with this standard input; undefined: it is not installed. */
-  run(program: string, args: readonly string[], input?: string): Promise<Finished | undefined>;
+  readonly run: (program: string, args: readonly string[], input?: string) => Promise<Finished | undefined>;
 }
 
 const NET_ADMIN_BIT = 12n;

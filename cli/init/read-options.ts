@@ -55,9 +55,10 @@ export const readOptions = (
     text(flag) === '*' ? '*' : list(flag, parse, `${hint}, * or none`);
 
   const port = (flag: RuleFlag): number => {
-    const [range] = list(flag, parsePorts, 'a port from 1 to 65535');
-    if (range !== undefined && range.from !== range.to) refuse(flag, 'must be one port');
-    return range?.from ?? 0;
+    const [range, ...more] = parsePorts(text(flag)) ?? [];
+    if (range !== undefined && range.from === range.to && more.length === 0) return range.from;
+    refuse(flag, `is ${JSON.stringify(text(flag))}, but must be a port from 1 to 65535`);
+    return 0;
   };
   const ports = [parsePorts, 'ports from 1 to 65535 such as 80,8000-8100'] as const;
   const cidrs = [parseCidrs, 'addresses or networks such as 10.0.0.0/8,fd00::/8'] as const;
