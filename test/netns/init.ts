@@ -325,7 +325,7 @@ for (const { name, backend, multi } of KINDS)
         for (const words of [
           ['-N', 'MINE'],
           ['-A', 'OUTPUT', ...own],
-          ['-A', 'OUTPUT', '-j', 'MINE'],
+          ['-A', 'PREROUTING', '-j', 'MINE'],
         ])
           t.match(await scene.inPod(...program.split(' '), '-t', 'nat', ...words), { code: 0 });
       const before = await scene.listing();
