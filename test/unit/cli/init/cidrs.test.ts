@@ -13,6 +13,7 @@ t.test('a network within another is left out', async t => {
   t.same(read('10.1.0.0/16,10.0.0.0/8,10.1.2.3,11.0.0.1'), ['10.0.0.0/8', '11.0.0.1/32']);
   t.same(read('fd00:1::/32,fd00::/8,10.0.0.0/8,10.0.0.0/8'), ['fd00::/8', '10.0.0.0/8']);
   t.same(read('0.0.0.0/0,::/0,1.1.1.1,fe80::1'), ['0.0.0.0/0', '::/0'], 'of the same family');
+  t.same(read('1.2.0.0/16,::ffff:1.2.3.4'), ['1.2.0.0/16', '::ffff:1.2.3.4/128'], 'whatever the address stands for');
 });
 
 t.test('anything else is refused', async t => {
