@@ -42,7 +42,7 @@ const call = ([host, port]) => new Promise(done => {
 Promise.all(targets.map(call)).then(answers => { console.log(JSON.stringify(answers)); process.exit(); });`;
 /** Prints a dot for each byte that comes back. */
 const KEEP_ASKING = `
-const socket = require('node:net').connect(7, process.argv[1]);
+const socket = require('node:net').connect(process.argv[2] ?? 7, process.argv[1]);
 socket.on('data', () => process.stdout.write('.')).on('close', () => process.exit(1)).on('error', () => process.exit(1));
 setInterval(() => socket.write('x'), 50);`;
 const ASK_UDP = `
@@ -195,15 +195,19 @@ for (const { name, backend, multi } of KINDS)
       if (code !== 0) throw new Error(stdout + stderr);
     };
 
+    /** Still alive, and answered. */
+    const hear = async (child: RunningProcess): Promise<boolean> => {
+      const from = child.stdout.length;
+      await waitFor('an echo', () => child.exit !== undefined || child.stdout.length > from + 3);
+      return child.exit === undefined;
+    };
+
     await t.test('a connection that stands is not touched', async t => {
-      const [out, into] = [scene.spawn(pod, KEEP_ASKING, outside.ipv4), scene.spawn(outside, KEEP_ASKING, pod.ipv6)];
-      const hear = (child: RunningProcess, from = child.stdout.length) =>
-        waitFor('an echo', () => child.exit !== undefined || child.stdout.length > from + 3);
-      await Promise.all([hear(out), hear(into)]);
+      const both = [scene.spawn(pod, KEEP_ASKING, outside.ipv4), scene.spawn(outside, KEEP_ASKING, pod.ipv6)];
+      t.same(await Promise.all(both.map(hear)), [true, true]);
       await init();
-      await Promise.all([hear(out), hear(into)]);
-      t.same([out.exit, into.exit], [undefined, undefined]);
-      await Promise.all([out.stop(), into.stop()]);
+      t.same(await Promise.all(both.map(hear)), [true, true]);
+      await Promise.all(both.map(child => child.stop()));
     });
 
     await t.test('what goes out is taken, but not to port 22, and not what is not TCP', async t => {
@@ -251,6 +255,16 @@ for (const { name, backend, multi } of KINDS)
       await init();
       t.equal(await scene.listing(), before);
       t.match(before, /15001/);
+    });
+
+    await t.test('other rules leave connections with the sidecar alone', async t => {
+      await init('--outbound-port', '7');
+      const taken = scene.spawn(pod, KEEP_ASKING, outside.ipv4, '9999');
+      t.ok(await hear(taken), 'by the port that the sidecar would have');
+      await init('--exclude-outbound-ports', '9999');
+      t.ok(await hear(taken));
+      await taken.stop();
+      await init();
     });
 
     await t.test('ports', async t => {
