@@ -99,11 +99,14 @@ export interface Nack {
   readonly reason: string;
 }
 
+/** `Starting`: it has no configuration yet, which says how its app is checked; it is in nobody's endpoints, and makes no service come into being. */
+export const HEALTHS = ['Starting', 'Healthy', 'Unhealthy', 'Draining'] as const;
+
 /** Sent after each change, and with the heartbeats' pace while something moves. */
 export interface Report {
   readonly type: 'report';
   readonly ready: boolean;
-  readonly health: 'Healthy' | 'Unhealthy' | 'Draining';
+  readonly health: (typeof HEALTHS)[number];
   /** Why it is not healthy, as a sentence; '' or absent: it is, or there is nothing to say. */
   readonly reason?: string;
   /** Its clock minus the server's. */

@@ -1,6 +1,7 @@
 /** Lines of the discovery stream, read: every message is checked, and bounded, before anyone sees it. */
 import {
   type ClientMessage,
+  HEALTHS,
   type Hello,
   type HelloPort,
   MAX_SUBSCRIPTIONS,
@@ -139,9 +140,9 @@ const parseLabels = (message: Fields): Readonly<Record<string, string>> => {
 const MAX_REASON = 1_024;
 
 const parseHealth = ({ health }: Fields): Report['health'] => {
-  if (health !== 'Healthy' && health !== 'Unhealthy' && health !== 'Draining')
-    throw new MessageError('health must be Healthy, Unhealthy or Draining');
-  return health;
+  const known = HEALTHS.find(each => each === health);
+  if (known === undefined) throw new MessageError(`health must be one of ${HEALTHS.join(', ')}`);
+  return known;
 };
 
 const parseReport = (message: Fields): Report => {

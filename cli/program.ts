@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   demo: async () => (await import('./demo.ts')).registerDemo,
   run: async () => (await import('./run.ts')).registerRun,
   'control-plane': async () => (await import('./control-plane.ts')).registerControlPlane,
+  init: async () => (await import('./init.ts')).registerInit,
   sidecar: async () => (await import('./sidecar.ts')).registerSidecar,
   apply: async () => (await import('./apply.ts')).registerApply,
   get: async () => (await import('./get.ts')).registerGet,

@@ -174,7 +174,9 @@ const appHealth = (
   lifecycle: Lifecycle,
 ): { readonly health: Report['health']; readonly reason: string } => {
   if (lifecycle.draining) return { health: 'Draining', reason: 'The sidecar is draining.' };
-  const reason = readiness.reasonOf(CONFIG) || readiness.reasonOf(APP) || checks.reason;
+  const unknown = readiness.reasonOf(CONFIG);
+  if (unknown !== '') return { health: 'Starting', reason: unknown };
+  const reason = readiness.reasonOf(APP) || checks.reason;
   return { health: reason === '' ? 'Healthy' : 'Unhealthy', reason };
 };
 

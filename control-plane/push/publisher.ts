@@ -51,12 +51,17 @@ export class Publisher {
   apply(event: WorldEvent): Touched {
     const touched = this.#translator.apply(event);
     for (const key of touched.keys ?? []) for (const session of this.#interested.get(key)) this.#wake(session);
-    if (touched.mesh || touched.services === 'all') for (const session of this.#sessions) this.#wake(session);
+    if (touched.mesh || touched.services === 'all') this.wakeAll();
     else {
       for (const key of touched.services) for (const session of this.#interested.get(key)) this.#wake(session);
       for (const host of touched.hosts) for (const session of this.#interested.get(`@${host}`)) this.#wake(session);
     }
     return touched;
+  }
+
+  /** All sessions look again. */
+  wakeAll(): void {
+    for (const session of this.#sessions) this.#wake(session);
   }
 
   #wake(session: SidecarSession): void {

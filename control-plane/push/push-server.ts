@@ -2,7 +2,7 @@
 import type { BaseLogger } from 'pino';
 import type { Hello } from '../../api/discovery.ts';
 import { KINDS } from '../../api/kinds.ts';
-import type { Clock } from '../../common/clock.ts';
+import type { Clock, Timer } from '../../common/clock.ts';
 import { Registry } from '../registry/registry.ts';
 import type { ResourceEvent, ResourceStore, Watch } from '../store/resource-store.ts';
 import { RouteStatusWriter } from '../translate/route-status-writer.ts';
@@ -10,6 +10,9 @@ import { Translator } from '../translate/translator.ts';
 import { Departures } from './departures.ts';
 import { Publisher } from './publisher.ts';
 import { type SessionOwner, type SidecarPeer, SidecarSession, type SidecarStream } from './sidecar-session.ts';
+
+/** So long after a start sidecars may still be on their way back: they try every 5 s at least. */
+const SETTLE_MS = 6_000;
 
 export interface PushServerOptions {
   readonly store: ResourceStore;
@@ -29,12 +32,14 @@ export class PushServer implements SessionOwner, AsyncDisposable {
   readonly #departures: Departures;
   readonly #sessions = new Set<SidecarSession>();
   #watch: Watch | undefined;
+  #settled: Timer | undefined;
 
   /** Reads the store before it takes sidecars, so that nobody is told that a service is not there because it was not read yet. */
   static async start(options: PushServerOptions): Promise<PushServer> {
     const server = new PushServer(options);
     await server.#load();
     await server.#registry.start();
+    server.#settle();
     return server;
   }
 
@@ -97,12 +102,21 @@ export class PushServer implements SessionOwner, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#settled?.cancel();
     this.#watch?.close();
     // First, so that the ends of the streams are not taken for lost sidecars.
     this.#registry.close();
     for (const session of this.#sessions) session.close();
     this.#departures.close();
     await this.#statuses.settled();
+  }
+
+  #settle(): void {
+    this.#translator.settling = true;
+    this.#settled = this.#options.clock.setTimer(SETTLE_MS, () => {
+      this.#translator.settling = false;
+      this.#publisher.wakeAll();
+    });
   }
 
   async #load(): Promise<void> {

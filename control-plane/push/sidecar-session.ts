@@ -142,7 +142,13 @@ export class SidecarSession {
     if (this.#closed || this.hello === undefined || this.#sending || this.#blocked) return;
     const { namespace } = this.peer;
     const own = this.hello.ports.length > 0 ? { ...this.hello, namespace } : undefined;
-    const target = computeTarget(this.#translator, this.subscriptions, namespace, own);
+    const target = computeTarget(
+      this.#translator,
+      this.subscriptions,
+      namespace,
+      own,
+      this.hello.have.configVersion === '',
+    );
     this.#owner.interested(this, target.interests);
     const delta = diff(target, this.#held);
     if (this.#updates > 0 && !differs(target, this.#held, delta)) {

@@ -36,13 +36,14 @@ export interface Held {
 
 /**
  * The services that the subscriptions lead to, and all that their routes send to, so that every reference resolves; and the checks of the app
- * beside the sidecar (`own`; undefined: there is none).
+ * beside the sidecar (`own`; undefined: there is none). One that starts (`isFresh`) is not told "not in the mesh" before the mesh has had the time to register.
  */
 export const computeTarget = (
   translator: Translator,
   subscriptions: Iterable<string>,
   callers: string,
   own?: OwnWorkload,
+  isFresh = false,
 ): Target => {
   const services = new Map<string, CompiledService>();
   const answers = new Map<string, string | null>();
@@ -52,6 +53,7 @@ export const computeTarget = (
     const address = parseAddress(subscription);
     interests.add(address ? `@${address.host}` : subscription);
     const answer = translator.resolve(subscription);
+    if (answer === null && isFresh && translator.mayStillCome(subscription)) continue;
     answers.set(subscription, answer);
     if (answer !== null) open.push(answer);
   }

@@ -9,7 +9,7 @@ import type { SidecarSession } from '../push/sidecar-session.ts';
 export const sidecarName = ({ hello, peer }: SidecarSession): string =>
   `${hello?.service || peer.serviceAccount}-${hello?.instance ?? ''}`;
 
-/** Undefined for a sidecar that only calls. `before`: what its Workload was; `now`: RFC 3339. */
+/** Undefined for a sidecar that only calls, and for one that does not know yet whether its app can serve. `before`: what its Workload was; `now`: RFC 3339. */
 export const registeredWorkload = (
   { hello, peer, report }: SidecarSession,
   name: string,
@@ -17,6 +17,8 @@ export const registeredWorkload = (
   now: string,
 ): Workload | undefined => {
   if (hello === undefined || hello.service === '' || hello.ports.length === 0) return undefined;
+  const health = report?.health ?? hello.health ?? 'Healthy';
+  if (health === 'Starting' && before === undefined) return undefined;
   const colon = hello.advertise.lastIndexOf(':');
   return {
     apiVersion: 'outrider.mesh/v1',
@@ -36,7 +38,7 @@ export const registeredWorkload = (
       weight: 1,
     },
     status: {
-      health: report?.health ?? hello.health ?? 'Healthy',
+      health: health === 'Starting' ? 'Unhealthy' : health,
       sidecar: name,
       ...conditionsOf(report, before, now),
     },

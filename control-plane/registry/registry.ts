@@ -82,7 +82,6 @@ export class Registry {
       gone: undefined,
     };
     this.#entries.set(id, entry);
-    this.#dropPredecessors(entry, session);
     this.#publish(entry, session);
     return name;
   }
@@ -139,9 +138,7 @@ export class Registry {
   }
 
   /** An address has one sidecar: what was there and is disconnected was this one before its restart. */
-  #dropPredecessors(entry: Entry, session: SidecarSession): void {
-    const present = this.#workloadOf(entry, session)?.spec;
-    if (present === undefined) return;
+  #dropPredecessors(entry: Entry, present: Workload['spec']): void {
     for (const other of this.#entries.values()) {
       const spec = other.workload?.spec;
       if (other === entry || other.session !== undefined || other.namespace !== entry.namespace) continue;
@@ -155,15 +152,14 @@ export class Registry {
     return entry?.session === session ? entry : undefined;
   }
 
-  #workloadOf({ name, workload }: Entry, session: SidecarSession): Workload | undefined {
-    return registeredWorkload(session, name, workload, new Date(this.#clock.wallMs()).toISOString());
-  }
-
   #publish(entry: Entry, session: SidecarSession): void {
     entry.sidecar = sidecarObject(session, entry.name);
     this.#sidecars.keep(entry.sidecar);
-    entry.workload = this.#workloadOf(entry, session);
-    if (entry.workload) this.#workloads.keep(entry.workload);
+    const before = entry.workload;
+    entry.workload = registeredWorkload(session, entry.name, before, new Date(this.#clock.wallMs()).toISOString());
+    if (entry.workload === undefined) return;
+    if (before === undefined) this.#dropPredecessors(entry, entry.workload.spec);
+    this.#workloads.keep(entry.workload);
   }
 
   #remove(entry: Entry): void {

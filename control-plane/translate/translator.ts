@@ -22,6 +22,8 @@ export class Translator {
   readonly world = new World();
   readonly trustDomain: string;
   readonly #cache = new Map<string, Cached>();
+  /** Sidecars are still on their way back after a start. */
+  settling = false;
 
   constructor(trustDomain: string) {
     this.trustDomain = trustDomain;
@@ -74,6 +76,11 @@ export class Translator {
       if (workload.spec.ports.some(({ port }) => port === address.port))
         return instanceKey(workload.metadata.name, workload.metadata.namespace ?? '');
     return null;
+  }
+
+  /** A name to which nothing leads may belong to a service whose sidecars have not registered yet. */
+  mayStillCome(subscription: string): boolean {
+    return this.settling && this.world.hasNamespace(subscription.slice(subscription.indexOf('.') + 1));
   }
 
   #compile(key: string, callers: string): CompiledService | undefined {

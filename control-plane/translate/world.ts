@@ -54,10 +54,15 @@ export class World {
   readonly #policiesByNamespace = new MultiMap<string, Stored<TrafficPolicy>>();
   readonly #peerAuthentications = new Map<string, Stored<PeerAuthentication>>();
   readonly #peerAuthenticationsByNamespace = new MultiMap<string, Stored<PeerAuthentication>>();
+  readonly #namespaces = new Set<string>();
   #mesh: MeshConfigSpec = DEFAULT_MESH_CONFIG;
 
   get mesh(): MeshConfigSpec {
     return this.#mesh;
+  }
+
+  hasNamespace(name: string): boolean {
+    return this.#namespaces.has(name);
   }
 
   service(key: string): Stored<Service> | undefined {
@@ -125,6 +130,10 @@ export class World {
         return this.#applyGrant(object as Stored<ReferenceGrant>, gone);
       case 'TrafficPolicy':
         return this.#applyPolicy(object as Stored<TrafficPolicy>, gone);
+      case 'Namespace':
+        if (gone) this.#namespaces.delete(object.metadata.name);
+        else this.#namespaces.add(object.metadata.name);
+        return NOTHING;
       case 'PeerAuthentication':
         return this.#applyPeerAuthentication(object as Stored<PeerAuthentication>, gone);
       case 'MeshConfig':

@@ -2,7 +2,7 @@ import t from 'tap';
 import type { Update } from '../../../../api/discovery.ts';
 import { manualClock } from '../../../../common/clock.ts';
 import { CONFIRM_MS, type SessionOwner, SidecarSession } from '../../../../control-plane/push/sidecar-session.ts';
-import { httpRoute, prefix, service, translatorOf, workload } from '../../../support/objects.ts';
+import { httpRoute, meta, prefix, service, translatorOf, workload } from '../../../support/objects.ts';
 
 const HELLO = {
   type: 'hello',
@@ -196,5 +196,24 @@ t.test('who does not say hello first, says it twice, or speaks another protocol,
   const { session, lines } = setUp();
   session.receive('{"type":');
   t.match(lines.at(-1), { type: 'error', reason: /one JSON object/ });
+  t.end();
+});
+
+t.test('while the mesh registers, a sidecar that starts is not told that a name is not in it', t => {
+  const { say, session, translator, updates } = setUp();
+  translator.apply({ type: 'ADDED', object: { apiVersion: 'v1', kind: 'Namespace', metadata: meta('shop') } });
+  translator.settling = true;
+  const subscriptions = ['web.shop', 'late.shop', 'example.com'];
+  say({ ...HELLO, subscriptions });
+  t.same(updates()[0]?.answers, { 'web.shop': 'web.shop', 'example.com': null }, 'a name of no namespace is none');
+  say({ type: 'ack', update: 1 });
+  translator.settling = false;
+  session.flush();
+  t.same(updates()[1]?.answers, { 'late.shop': null });
+  const again = setUp();
+  again.translator.apply({ type: 'ADDED', object: { apiVersion: 'v1', kind: 'Namespace', metadata: meta('shop') } });
+  again.translator.settling = true;
+  again.say({ ...HELLO, have: { ...HELLO.have, configVersion: 'x' }, subscriptions });
+  t.equal(again.updates()[0]?.answers['late.shop'], null, 'one that runs is told at once');
   t.end();
 });

@@ -19,7 +19,7 @@ const setUp = async () => {
   await store.create(NAMESPACE, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
   const run = () => {
     const registry = new Registry(store, clock, silent);
-    const connect = (instance: string, advertise = '10.0.0.1:15006', service = 'web') => {
+    const connect = (instance: string, advertise = '10.0.0.1:15006', service = 'web', health = 'Healthy') => {
       const session = new SidecarSession(
         { namespace: 'shop', serviceAccount: 'web', identity: 'id', address: 'peer', certificateExpiresAtMs: 0 },
         STREAM,
@@ -38,7 +38,17 @@ const setUp = async () => {
       const have = { configVersion: '', endpointVersion: '', services: {} };
       const ports = [{ name: 'http', port: 80, protocol: 'http' }];
       const labels = { version: 'v1' };
-      const about = { protocol: 1, release: '0.1.0', instance, service, ports, labels, locality: 'eu/1', advertise };
+      const about = {
+        protocol: 1,
+        release: '0.1.0',
+        instance,
+        service,
+        ports,
+        labels,
+        locality: 'eu/1',
+        advertise,
+        health,
+      };
       session.receive(JSON.stringify({ type: 'hello', ...about, have, subscriptions: [] }));
       return session;
     };
@@ -102,6 +112,25 @@ t.test('a Workload says whether its app can serve, if not why, and since when', 
   connect('one');
   await new Promise(resolve => setImmediate(resolve));
   t.match((await store.list(WORKLOAD)).items[0]?.status?.conditions?.[0], leaving, 'it stands until it reports again');
+  registry.close();
+});
+
+t.test('a sidecar that starts has no Workload before it knows whether its app can serve', async t => {
+  const { clock, store, run, become, names } = await setUp();
+  const { connect, registry } = run();
+  connect('old').close();
+  await become(['web-old']);
+  const session = connect('one', '10.0.0.1:15006', 'web', 'Starting');
+  await waitFor('its Sidecar', async () => (await store.list(SIDECAR)).items.length === 2);
+  t.same(await names(), ['web-old']);
+  const about = { ready: false, clockSkewMs: 0, certificateExpiresAtMs: 0, services: 0, endpoints: 0 };
+  session.receive(JSON.stringify({ type: 'report', health: 'Unhealthy', reason: 'status 503', ...about }));
+  await become(['web-one']);
+  t.equal((await store.list(WORKLOAD)).items[0]?.status?.health, 'Unhealthy', 'it takes the place of the one before');
+  session.receive(JSON.stringify({ type: 'report', health: 'Starting', ...about }));
+  await new Promise(resolve => setImmediate(resolve));
+  t.equal((await store.list(WORKLOAD)).items[0]?.status?.health, 'Unhealthy', 'which stays, whatever it says');
+  t.ok(clock.pending > 0);
   registry.close();
 });
 
