@@ -182,7 +182,7 @@ t.test('interception', { skip: missingForNetns('tcpdump', 'psql') || missingPost
 
   await t.test('a sidecar whose own connections are redirected says so, and does not go round in circles', async t => {
     const lost = await wire.machine();
-    await redirect(lost, 'meta skgid 4242 return');
+    await redirect(lost, '4242');
     const child = wire.startSidecar(lost, 'shopper', '');
     await waitFor('its complaint', () => child.stdout.includes("sidecar's own connections are redirected"), 40_000);
     t.ok(child.stdout.split('own connections are redirected').length < 10);

@@ -26,22 +26,10 @@ export const missingForNetns = (...programs: readonly string[]): string | false 
     ? missing('ip', 'nft', 'curl', 'setpriv', ...programs)
     : 'needs root, to make network namespaces; .ci/run is root';
 
-/** `exempt`: what is not redirected. */
-const rules = (exempt: string): string => `table inet test {
-  chain out { type nat hook output priority -100;
-    ${exempt}
-    ip daddr 127.0.0.0/8 return
-    ip6 daddr ::1 return
-    meta l4proto tcp redirect to :15001
-  }
-  chain in { type nat hook prerouting priority -100;
-    tcp dport { 22, 15000-15020 } return
-    meta l4proto tcp redirect to :15006
-  }
-}`;
-
-export const redirect = async (machine: Machine, exempt = `meta skgid ${SIDECAR_GID} return`): Promise<void> => {
-  const { code, stderr } = await runToEnd('ip', on(machine, 'nft', rules(exempt)));
+/** `outrider init` on a machine; `exempt`: the group whose connections are not redirected. */
+export const redirect = async (machine: Machine, exempt = SIDECAR_GID): Promise<void> => {
+  const words = [process.execPath, PROGRAM, 'init', '--proxy-uid', exempt, '--proxy-gid', exempt];
+  const { code, stderr } = await runToEnd('ip', on(machine, ...words));
   if (code !== 0) throw new Error(stderr);
 };
 
