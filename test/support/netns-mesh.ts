@@ -113,7 +113,7 @@ export class NetnsMesh implements AsyncDisposable {
       OUTRIDER_CA_FILE: join(this.dataDir, 'trust-bundle.pem'),
       OUTRIDER_INTERCEPTION: 'redirect',
       OUTRIDER_DRAIN: '1s',
-      OUTRIDER_ACCESS_LOG: 'all',
+      OUTRIDER_ACCESS_LOG: 'errors',
     });
   }
 
