@@ -47,10 +47,11 @@ for (const { page, heading, needs } of PAGES)
     env.OUTRIDER_CONTROL_PLANE = `https://127.0.0.1:${await portOf('channel')}`;
 
     const answerTo = async (line: string, expected: string | undefined): Promise<void> => {
-      const said = await waitFor(`an answer to ${line}`, async () => {
+      const answer = async () => {
         const { stdout } = await runToEnd(process.execPath, [PROGRAM, ...wordsOf(line)], options);
         return stdout.startsWith('hello') && stdout;
-      });
+      };
+      const said = await waitFor(`an answer to ${line}`, answer, 30_000);
       t.equal(said, expected);
     };
     const [fromNode, fromFlask] = docBlocks(page, heading, 'text');
