@@ -12,7 +12,7 @@ import { waitFor } from '../support/wait-for.ts';
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const has = (program: string, ...args: readonly string[]): boolean => spawnSync(program, args).status === 0;
 
-t.setTimeout(60_000);
+t.setTimeout(120_000);
 
 const PAGES = [
   { page: 'docs/getting-started.md', heading: 'A mesh of two', needs: true },
