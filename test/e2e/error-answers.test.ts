@@ -207,13 +207,14 @@ const CASES: Readonly<Record<ErrorCode, readonly Case[] | string>> = {
   DEADLINE_EXCEEDED: [{ host: 'slow', detail: 'request_timeout' }],
   IDLE_TIMEOUT: [{ host: 'idle', detail: 'idle_timeout' }],
   DOWNSTREAM_RESET: 'nobody is left to be answered; its log line and its metric are below',
-  DOWNSTREAM_PROTOCOL: 'HTTP/2 resets the stream or the connection (RFC 9113 §5.4); HTTP/1.1 is below',
+  DOWNSTREAM_PROTOCOL:
+    'what is wrong on the wire ends an HTTP/2 stream or connection without an answer (RFC 9113 §5.4), and a wrong path is in test/e2e/attacks-paths; HTTP/1.1 is below',
   HEAD_TOO_LARGE: 'Node’s HTTP/2 client sends no head that is too large; HTTP/1.1 is below, HTTP/2 in its unit tests',
   URI_TOO_LONG: 'HTTP/2 knows one limit for the whole head; HTTP/1.1 is below',
   REQUEST_TIMEOUT: 'after a minute, and HTTP/1.1 alone: test/unit/sidecar/protocol/http1/serve',
   NOT_IMPLEMENTED: 'HTTP/2 has no transfer codings; HTTP/1.1 is below',
   UPSTREAM_PROTOCOL: [{ host: 'rubbish', detail: /^bad_status_line$|^http2_/ }],
-  OVERLOAD: 'it takes 64 MiB in one sidecar: test/unit/sidecar/resilience/shed-load',
+  OVERLOAD: 'it takes 64 MiB, or a held event loop: test/e2e/attacks-memory and test/e2e/attacks-event-loop',
 };
 
 const TABLE = Object.entries(CASES).flatMap(([code, cases]) =>
