@@ -1,4 +1,4 @@
-/** `RPCRoute`: how Thrift calls to a Service are matched and split. Made like GRPCRoute of the Gateway API. */
+/** `RPCRoute`: how Thrift and Hessian calls to a Service are matched and split. Made like GRPCRoute of the Gateway API. */
 
 import { parseDuration } from '../common/duration.ts';
 import {
@@ -59,14 +59,17 @@ export interface RpcRouteRule {
 /** All members must match. */
 export interface RpcRouteMatch {
   readonly method?: RpcMethodMatch;
-  /** Of the THeader transport; calls of other transports have none. */
+  /** Of HTTP for Hessian, of the THeader transport for Thrift; Thrift calls of other transports have none. */
   readonly headers?: readonly HeaderMatch[];
 }
 
 export interface RpcMethodMatch {
   /** Default `Exact`. */
   readonly type: 'Exact' | 'RegularExpression';
-  /** The name before the colon of a multiplexed call; a call that is not multiplexed names no service, and is meant by every name. Absent: any. */
+  /**
+   * Thrift: the name before the colon of a multiplexed call; a call that is not multiplexed names no service, and is meant by every name.
+   * Hessian: the path of the URL, or, without a slash at its beginning, the last segment of the path. Absent: any.
+   */
   readonly service?: string;
   /** Absent: any. */
   readonly method?: string;
@@ -83,7 +86,7 @@ const RULE: Schema = object('What happens to calls that match.', {
       method: object('The method. At least one of `service` and `method` is needed.', {
         type: choice('How they are compared.', ['Exact', 'RegularExpression'], { default: 'Exact' }),
         service: name(
-          'The service of a multiplexed call, or a regular expression for the whole of it. A call that is not multiplexed names no service, and matches.',
+          'Thrift: the service of a multiplexed call; one that is not multiplexed names no service, and matches. Hessian: the path of the URL (`/remoting/accounts`), or its last segment (`accounts`). Or a regular expression for the whole of it.',
         ),
         method: name('The method alone, or a regular expression for the whole of it.'),
       }),
@@ -117,7 +120,7 @@ export const RPC_ROUTE: ResourceKind<RpcRoute> = {
   namespaced: true,
   writable: true,
   description:
-    'How Thrift calls to a Service are matched and split. Calls that no rule matches go to the Service itself. It has no effect on ports of other protocols.',
+    'How Thrift and Hessian calls to a Service are matched and split. Calls that no rule matches go to the Service itself. It has no effect on ports of other protocols.',
   schema: {
     spec: object('The routing rules.', {
       parentRefs: PARENT_REFS,
@@ -171,6 +174,8 @@ const checkTimes = ({ timeouts, retry, idempotent }: RpcRouteRule, field: string
 };
 
 const NAME = /^[A-Za-z_][\w.]*$/;
+/** Of a Hessian service: RFC 3986 §3.3. */
+const PATH = /^\/[\w.~!$&'()*+,;=:@%/-]*$/;
 
 const checkMethod = ({ type, service, method }: RpcMethodMatch, field: string): Cause[] => {
   if (service === undefined && method === undefined)
@@ -178,8 +183,8 @@ const checkMethod = ({ type, service, method }: RpcMethodMatch, field: string): 
   return Object.entries({ service, method }).flatMap(([member, value]): Cause[] => {
     if (value === undefined) return [];
     if (type === 'RegularExpression') return checkExpression(value, `${field}.${member}`);
-    if (NAME.test(value)) return [];
-    const message = `must be a name such as "${member === 'service' ? 'Calculator' : 'add'}"`;
+    if (NAME.test(value) || (member === 'service' && PATH.test(value))) return [];
+    const message = `must be a name such as "${member === 'service' ? 'Calculator" or a path such as "/calculator' : 'add'}"`;
     return [{ field: `${field}.${member}`, message, reason: 'FieldValueInvalid' }];
   });
 };

@@ -155,7 +155,7 @@ export interface RetryBudgetView {
   readonly windowMs: number;
 }
 
-/** One rule of an HTTPRoute or GRPCRoute, matches and all. */
+/** One rule of a route, matches and all. */
 export interface RouteView {
   /** `namespace/route/rule`, for metrics and logs. */
   readonly name: string;
@@ -187,6 +187,8 @@ export interface RetryView {
 export interface MatchView {
   readonly path?: { readonly type: 'Exact' | 'PathPrefix' | 'RegularExpression'; readonly value: string };
   readonly method?: string;
+  /** The method of a Hessian call, which its body says; no other request has one. */
+  readonly rpcMethod?: { readonly type: 'Exact' | 'RegularExpression'; readonly value: string };
   /** Names lower-case. */
   readonly headers?: readonly ValueMatchView[];
   readonly query?: readonly ValueMatchView[];

@@ -165,6 +165,7 @@ const valueMatch = both(shape({ name: fieldName }), pattern(oneOf(['Exact', 'Reg
 const MATCH_PARTS = {
   path: pattern(oneOf(['Exact', 'PathPrefix', 'RegularExpression'])),
   method: fieldName,
+  rpcMethod: pattern(oneOf(['Exact', 'RegularExpression'])),
   headers: listOf(valueMatch, 64),
   query: listOf(valueMatch, 64),
 };

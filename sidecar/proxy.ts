@@ -20,6 +20,7 @@ import { acceptPeer } from './listener/link-connection.ts';
 import { Listener } from './listener/listen.ts';
 import { formatPeerHello } from './listener/peer-hello.ts';
 import { type OutboundOwners, outbound, refusedOutbound } from './outbound.ts';
+import type { RequestHead } from './protocol/head.ts';
 import { Http1ResponseHeads } from './protocol/http1/response-heads.ts';
 import { BlockPool } from './protocol/outbox.ts';
 import { EventLoopWatch, threadCpuMs } from './resilience/event-loop-watch.ts';
@@ -174,6 +175,7 @@ export class SidecarProxy {
       },
       isRawTcp: target => this.routing.table.find(target)?.port.protocol === 'tcp',
       isThrift: target => this.routing.table.find(target)?.port.protocol === 'thrift',
+      isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
       isKnown: target => this.routing.table.find(target) !== undefined,
       onProtocolError: onProtocolError('outbound'),
     });
@@ -203,6 +205,9 @@ export class SidecarProxy {
       store: identities,
       hello,
       onProtocolError: onProtocolError('inbound'),
+      isHessian: ({ link }: RequestHead) =>
+        config.appPorts.find(({ port }) => link === undefined || link.port === 0 || port === link.port)?.protocol ===
+        'hessian',
     };
     const onRefused = (reason: string, remoteAddress: string): void =>
       log.info('A connection to the inbound port was refused.', { reason, remote_address: remoteAddress });

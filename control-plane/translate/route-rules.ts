@@ -4,7 +4,15 @@ import type { HttpPathModifier, HttpRoute, HttpRouteFilter, HttpRouteMatch } fro
 import type { Stored } from '../../api/object.ts';
 import type { BackendReference, HeaderMatch, HeaderModifier } from '../../api/route-parts.ts';
 import type { RpcMethodMatch, RpcRoute } from '../../api/rpc-route.ts';
-import type { FilterView, MatchView, NameValue, PathModifier, RetryView, ValueMatchView } from '../../api/snapshot.ts';
+import type {
+  AppProtocol,
+  FilterView,
+  MatchView,
+  NameValue,
+  PathModifier,
+  RetryView,
+  ValueMatchView,
+} from '../../api/snapshot.ts';
 import { DEFAULT_RETRY, ms } from './policy.ts';
 import type { Route } from './route.ts';
 
@@ -32,8 +40,9 @@ export interface RouteRule {
   readonly retry: RetryView | null;
 }
 
-export const routeRules = (route: Route): readonly RouteRule[] => {
-  if (route.kind === 'RPCRoute') return rpcRules(route);
+/** `protocol`: of the port that the route is compiled for. */
+export const routeRules = (route: Route, protocol: AppProtocol): readonly RouteRule[] => {
+  if (route.kind === 'RPCRoute') return rpcRules(route, protocol === 'hessian' ? hessianMethod : thriftMethod);
   return route.kind === 'HTTPRoute' ? httpRules(route) : grpcRules(route);
 };
 
@@ -78,17 +87,20 @@ const grpcRules = (route: Stored<GrpcRoute>): readonly RouteRule[] =>
 /** Repeats what got no answer, and was not answered with an exception. */
 const IDEMPOTENT = ['reset'];
 
-const rpcRules = (route: Stored<RpcRoute>): readonly RouteRule[] =>
+const rpcRules = (
+  route: Stored<RpcRoute>,
+  viewOf: (method: RpcMethodMatch) => Pick<MatchView, 'path' | 'rpcMethod'>,
+): readonly RouteRule[] =>
   route.spec.rules.map((rule, i) => ({
     name: ruleName(route, rule.name, i),
     matches: (rule.matches?.length ? rule.matches : [{}]).map(({ method, headers = [] }) => {
-      const path = method && rpcPath(method);
+      const { kind, length } = rankOf(method);
       return {
         view: {
-          ...(path ? { path: path.view } : {}),
+          ...(method && viewOf(method)),
           ...(headers.length > 0 ? { headers: headers.map(headerMatch) } : {}),
         },
-        rank: [path?.kind ?? 0, path?.length ?? 0, 0, headers.length, 0],
+        rank: [kind, length, 0, headers.length, 0],
       };
     }),
     filters: [],
@@ -145,13 +157,29 @@ const grpcPath = ({ type, service, method }: GrpcMethodMatch) => {
 };
 
 /** A Thrift call's path on the link is `/service/method`, and `/-/method` when it is not multiplexed: then it may be of any service. */
-const rpcPath = ({ type, service, method }: RpcMethodMatch) => {
+const thriftMethod = ({ type, service, method }: RpcMethodMatch): Pick<MatchView, 'path'> => {
   const escaped = (text: string): string => (type === 'Exact' ? text.replaceAll('.', '\\.') : text);
   const first = service === undefined ? '[^/]+' : `(?:-|${escaped(service)})`;
   const second = method === undefined ? '[^/]+' : `(?:${escaped(method)})`;
+  return { path: { type: 'RegularExpression', value: `/${first}/${second}` } };
+};
+
+/** A Hessian service is a path: the whole of it, or its last segment where the name has no slash. */
+const hessianMethod = ({ type, service, method }: RpcMethodMatch): Pick<MatchView, 'path' | 'rpcMethod'> => ({
+  ...(service === undefined ? {} : { path: hessianPath(type, service) }),
+  ...(method === undefined ? {} : { rpcMethod: { type, value: method } }),
+});
+
+const hessianPath = (type: RpcMethodMatch['type'], service: string): NonNullable<MatchView['path']> =>
+  type === 'RegularExpression' || service.startsWith('/')
+    ? { type, value: service }
+    : { type: 'RegularExpression', value: `(?:/[^/]*)*/${service.replaceAll('.', '\\.')}` };
+
+const rankOf = (match: RpcMethodMatch | undefined): { readonly kind: number; readonly length: number } => {
+  if (match === undefined) return { kind: 0, length: 0 };
+  const { type, service, method } = match;
   const kind = type === 'Exact' && method !== undefined ? PATH_RANKS.Exact : PATH_RANKS.PathPrefix;
   return {
-    view: { type: 'RegularExpression' as const, value: `/${first}/${second}` },
     kind: type === 'RegularExpression' ? PATH_RANKS.RegularExpression : kind,
     length: (service?.length ?? 0) * 10_000 + (method?.length ?? 0),
   };

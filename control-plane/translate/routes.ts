@@ -1,5 +1,5 @@
 /** The routes of one port of a service, for callers of one namespace, in order of precedence. */
-import type { BackendView, RouteView } from '../../api/snapshot.ts';
+import type { AppProtocol, BackendView, RouteView } from '../../api/snapshot.ts';
 import { isGranted } from './grants.ts';
 import type { MergedPolicy } from './policy.ts';
 import { backendKey, serviceParents } from './references.ts';
@@ -36,7 +36,7 @@ export const compileRoutes = (
   // Routes are about requests; a TCP connection has none.
   if (port.protocol === 'tcp') return [];
   const attached = [...world.routesOf(serviceKey(service.name, service.namespace))].filter(
-    route => (route.kind === 'RPCRoute') === (port.protocol === 'thrift') && isAttached(route, service, port),
+    route => (route.kind === 'RPCRoute') === RPC.has(port.protocol) && isAttached(route, service, port),
   );
   const consumer = attached.filter(
     ({ metadata }) => metadata.namespace === callers && metadata.namespace !== service.namespace,
@@ -46,13 +46,18 @@ export const compileRoutes = (
   if (routes.length === 0) return policy.retry === null ? [] : [ownRoute(service, port, policy)];
   const candidates = routes
     .sort(byAge)
-    .flatMap(route => routeRules(route).flatMap(rule => rule.matches.map(match => ({ route, rule, match }))))
+    .flatMap(route =>
+      routeRules(route, port.protocol).flatMap(rule => rule.matches.map(match => ({ route, rule, match }))),
+    )
     // Stable: among equals the older route, the first rule and the first match stay in front.
     .sort((a, b) => compareRanks(b.match.rank, a.match.rank));
   const views = mergeNeighbours(candidates).map(group => routeView(world, group, policy));
   // Calls that no rule matches go to the service itself; HTTP requests have no such way out in the Gateway API.
-  return port.protocol === 'thrift' ? [...views, ownRoute(service, port, policy)] : views;
+  return RPC.has(port.protocol) ? [...views, ownRoute(service, port, policy)] : views;
 };
+
+/** What RPCRoute is for. */
+const RPC: ReadonlySet<AppProtocol> = new Set(['thrift', 'hessian']);
 
 /** Whether one of the parents of the route is this port. */
 export const isAttached = (route: Route, service: ServiceDefinition, port: DefinedPort): boolean =>

@@ -87,6 +87,15 @@ export const DETAILS: Readonly<Record<string, string>> = {
   thrift_sequence: 'A reply has another sequence number than the call.',
   thrift_call: 'The calling sidecar did not say how the call is written.',
 
+  // Hessian: the beginning of a call breaks a rule, or did not come.
+  hessian_magic: 'The body does not begin as a call of Hessian 1 or 2 does.',
+  hessian_name: 'The name of a method is empty, longer than the limit, or no text.',
+  hessian_header: 'The value of a header in the call cannot be read.',
+  hessian_depth: 'Lists and maps in the header of a call are nested deeper than the limit.',
+  hessian_truncated: 'The body ends before the name of the method.',
+  hessian_too_long: 'What comes before the arguments of a call is longer than the limit.',
+  hessian_timeout: 'The name of the method did not arrive in time.',
+
   // HTTP/1: the message breaks a rule.
   bad_request_line: 'The request line cannot be read.',
   bad_method: 'The method is not a token.',

@@ -11,6 +11,7 @@ import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin, PlainOrigin } from '../origin.ts';
+import { HessianHeads } from '../protocol/hessian/call-heads.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
@@ -19,6 +20,7 @@ import type { Downstream, OnRequest, RequestSink } from '../protocol/stream.ts';
 import { TcpServerConnection, tcpRequestHead } from '../protocol/tcp/serve.ts';
 import { CallHeads } from '../protocol/thrift/call-heads.ts';
 import { ThriftServerConnection } from '../protocol/thrift/serve.ts';
+import { beginExchanges } from './begin-exchanges.ts';
 import type { Connections, ServerConnection } from './connections.ts';
 import { refusalOf, refuseRequest } from './refuse-request.ts';
 
@@ -40,6 +42,8 @@ export interface AppConnectionOptions {
   readonly isRawTcp: (target: string) => boolean;
   /** True when the service behind `target` is declared as Thrift: its calls are read, unless they are of a kind that is passed on as TCP. */
   readonly isThrift: (target: string) => boolean;
+  /** True when the service behind `target` is declared as Hessian: what is posted there may be a call, whatever its content type. */
+  readonly isHessian: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
   readonly isKnown: (target: string) => boolean;
   /** A connection broke its protocol before there was an exchange. */
@@ -50,6 +54,7 @@ export interface AppConnectionOptions {
 export interface AppListenerState {
   readonly origin: AppOrigin | PlainOrigin;
   readonly calls: CallHeads;
+  readonly hessian: HessianHeads;
   readonly heads: Http1RequestHeads;
   /** Its servers speak first: nothing is looked at any more, since it would only be waited for. */
   serverFirst: boolean;
@@ -59,6 +64,7 @@ export interface AppListenerState {
 export const appListenerState = (target: string | undefined): AppListenerState => ({
   origin: { link: false, target },
   calls: new CallHeads(),
+  hessian: new HessianHeads(),
   heads: new Http1RequestHeads(),
   serverFirst: false,
 });
@@ -194,12 +200,14 @@ export class AppConnections {
   }
 
   private onRequest(state: AppListenerState): OnRequest {
-    const { exchange: context } = this.options;
-    return (downstream, head, volatile, end) => {
-      const exchange = new Exchange(context, state.origin, downstream, head, volatile, end);
-      exchange.resume();
-      return exchange;
-    };
+    const { isHessian } = this.options;
+    const { origin, hessian } = state;
+    const target = 'port' in origin ? `127.0.0.1:${origin.port}` : origin.target;
+    return beginExchanges(this.options, origin, {
+      heads: hessian,
+      answersFaults: true,
+      isDeclared: head => isHessian(target ?? head.authority),
+    });
   }
 
   private serveHttp1(socket: net.Socket, state: AppListenerState): Http1ServerConnection {
@@ -208,8 +216,10 @@ export class AppConnections {
       heads: state.heads,
       account: exchange.account,
       clock,
-      answerError: (error, request) =>
-        request instanceof Exchange ? answerTo(error, request) : refusalOf(refused, state.origin, error),
+      answerError: (error, request) => {
+        const exchange = request?.behind ?? request;
+        return exchange instanceof Exchange ? answerTo(error, exchange) : refusalOf(refused, state.origin, error);
+      },
     };
     const handler = {
       onRequest: this.onRequest(state),

@@ -1,14 +1,17 @@
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../common/clock.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
-import { Exchange, type ExchangeContext } from '../exchange.ts';
+import type { ExchangeContext } from '../exchange.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import type { LinkValidity } from '../identity/link-validity.ts';
 import type { PeerIdentity } from '../identity/peer-identity.ts';
 import { linkOrigin } from '../origin.ts';
+import type { RequestHead } from '../protocol/head.ts';
+import { HessianHeads } from '../protocol/hessian/call-heads.ts';
 import { Http2ServerConnection } from '../protocol/http2/serve.ts';
 import type { BlockPool } from '../protocol/outbox.ts';
 import type { Downstream } from '../protocol/stream.ts';
+import { beginExchanges } from './begin-exchanges.ts';
 import type { Connections } from './connections.ts';
 import { followValidity } from './follow-validity.ts';
 import { parsePeerHello } from './peer-hello.ts';
@@ -28,6 +31,8 @@ export interface LinkConnectionOptions {
   /** Our own PEER frame. */
   readonly hello: Buffer;
   readonly onProtocolError: (error: ProxyError) => void;
+  /** True when the port of the app that a request is for is declared as Hessian. */
+  readonly isHessian: (head: RequestHead) => boolean;
 }
 
 /** A peer whose certificate was verified: its streams become exchanges. `alpn`: `outrider/1`, or `h2` from a client that is no sidecar. */
@@ -52,11 +57,11 @@ export const acceptPeer = (
       const said = parsePeerHello(payload);
       if (said !== undefined) origin.caller = said;
     },
-    onRequest: (downstream, head, volatile, end) => {
-      const exchange = new Exchange(context, origin, downstream, head, volatile, end);
-      exchange.resume();
-      return exchange;
-    },
+    onRequest: beginExchanges(options, origin, {
+      heads: new HessianHeads(),
+      answersFaults: !link,
+      isDeclared: options.isHessian,
+    }),
     answer: (downstream: Downstream, error: ProxyError) => {
       refuseRequest(options.refused, origin, downstream, error);
       onProtocolError(error);

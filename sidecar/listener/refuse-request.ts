@@ -9,7 +9,7 @@ import type { Downstream } from '../protocol/stream.ts';
 const NO_HEAD = new RequestHead('', 'http', '', '', new Fields(NO_FIELDS));
 
 /**
- * A request whose head could not be taken becomes an exchange that ends at once: it is given an id, counted and logged, and answered as any other.
+ * A request whose head (or, of an RPC, whose envelope) could not be taken becomes an exchange that ends at once: it is given an id, counted and logged, and answered as any other.
  * `context`: with the steps that see every answer, and no others.
  */
 export const refuseRequest = (
@@ -17,8 +17,10 @@ export const refuseRequest = (
   origin: Origin,
   downstream: Downstream,
   error: ProxyError,
+  head: RequestHead = NO_HEAD,
+  volatile: FieldList = NO_FIELDS,
 ): void => {
-  const exchange = new Exchange(context, origin, downstream, NO_HEAD, NO_FIELDS, true);
+  const exchange = new Exchange(context, origin, downstream, head, volatile, true);
   exchange.resume();
   exchange.fail(error);
 };

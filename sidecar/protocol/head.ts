@@ -102,6 +102,8 @@ export class RequestHead {
   readonly protocol: string;
   /** What the calling sidecar said about this request; only on heads that came over the link. */
   readonly link: LinkInfo | undefined;
+  /** The method of a Hessian call, as its body says it; '' where that is compressed. Undefined: it is no such call. */
+  readonly rpcMethod: string | undefined;
   /** Cache of the HTTP/2 codec: pseudo-header fields and fields as HPACK. */
   hpackBlock: Buffer | undefined = undefined;
   /** Cache of the HTTP/1 codec: the request line; '' when it can't be written. */
@@ -120,6 +122,7 @@ export class RequestHead {
     fields: Fields,
     protocol = '',
     link?: LinkInfo,
+    rpcMethod?: string,
   ) {
     this.method = method;
     this.scheme = scheme;
@@ -128,6 +131,7 @@ export class RequestHead {
     this.fields = fields;
     this.protocol = protocol;
     this.link = link;
+    this.rpcMethod = rpcMethod;
   }
 }
 

@@ -16,6 +16,8 @@ import type { FieldList, RequestHead, ResponseHead } from './head.ts';
 
 /** What a server codec tells the exchange about the request it is reading. */
 export interface RequestSink {
+  /** The sink that gets what this one is told, where this one only reads along. */
+  readonly behind?: RequestSink | undefined;
   requestData(chunk: Buffer, end: boolean): void;
   /** Ends the request. */
   requestTrailers(trailers: FieldList): void;

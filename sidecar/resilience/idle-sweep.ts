@@ -71,7 +71,8 @@ export class IdleSweep implements Disposable {
 
   private sweep(): void {
     const nowMs = this.options.clock.nowMs();
-    for (const open of this.options.open()) {
+    for (const sink of this.options.open()) {
+      const open = sink.behind ?? sink;
       if (!(open instanceof Exchange) || open.done) continue;
       const cluster = open.backend?.cluster;
       const idleMs = cluster?.policy.idleTimeoutMs ?? 0;

@@ -39,17 +39,21 @@ export const matchRule = (rules: readonly Rule[], head: RequestHead, volatile: F
   return undefined;
 };
 
-/** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's methods come as paths. Paths are matched in their normal form. */
+/** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's and Thrift's methods come as paths, those of Hessian from the body. Paths are matched in their normal form. */
 export const compileMatch = (view: MatchView, normalization: PathNormalization): Match => {
   const stable: Part[] = [];
   const volatile: Part[] = [];
-  const { path, method, headers = [], query = [] } = view;
+  const { path, method, rpcMethod, headers = [], query = [] } = view;
   const value = path === undefined ? '' : normalValue(path.value, path.type, normalization);
   if (path !== undefined) {
     const matches = pathMatcher(path.type, value);
     stable.push(head => matches(pathOf(head)));
   }
   if (method !== undefined) stable.push(head => head.method === method);
+  if (rpcMethod !== undefined) {
+    const matches = valueMatcher(rpcMethod, text => text);
+    stable.push(head => matches(head.rpcMethod));
+  }
   for (const header of headers) {
     const name = header.name.toLowerCase();
     const matches = valueMatcher(header, wireText);
@@ -80,7 +84,7 @@ const pathMatcher = (type: PathType, value: string): ((path: string) => boolean)
 
 /** `form`: a text of the configuration in the form that it has in a request. */
 const valueMatcher = (
-  view: ValueMatchView,
+  view: Pick<ValueMatchView, 'type' | 'value'>,
   form: (text: string) => string,
 ): ((value: string | undefined) => boolean) => {
   if (view.type === 'RegularExpression') {

@@ -27,5 +27,7 @@ export const normalizePath = (routing: Pick<Routing, 'table'>): Step => ({
   },
 });
 
-const withPath = ({ method, scheme, authority, fields, protocol, link }: RequestHead, path: string): RequestHead =>
-  new RequestHead(method, scheme, authority, path, fields, protocol, link);
+const withPath = (head: RequestHead, path: string): RequestHead => {
+  const { method, scheme, authority, fields, protocol, link, rpcMethod } = head;
+  return new RequestHead(method, scheme, authority, path, fields, protocol, link, rpcMethod);
+};

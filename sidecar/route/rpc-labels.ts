@@ -14,5 +14,6 @@ export const rpcLabels = (
   if (head.method === 'CONNECT') return { request_protocol: declared === 'thrift' ? declared : 'tcp', method: '' };
   if (isThrift(head)) return { request_protocol: 'thrift', method: callName(head.path) };
   if (isGrpc(head)) return { request_protocol: 'grpc', method: pathOf(head).slice(1) };
+  if (head.rpcMethod !== undefined) return { request_protocol: 'hessian', method: head.rpcMethod };
   return { request_protocol: declared === 'hessian' ? declared : 'http', method: '' };
 };

@@ -72,7 +72,13 @@ const startLink = async (lifetimeMs: number) => {
   const server = await startTerminator(web, 'direct', {
     onConnection: (socket, peer, alpn, validity) => {
       ends.push(validity.notAfterMs);
-      acceptPeer({ ...options, hello: NO_HELLO, onProtocolError: () => {} }, socket, peer, alpn, validity);
+      acceptPeer(
+        { ...options, hello: NO_HELLO, onProtocolError: () => {}, isHessian: () => false },
+        socket,
+        peer,
+        alpn,
+        validity,
+      );
     },
   });
   const transports = new EndpointTransports({
