@@ -54,6 +54,11 @@ export interface RpcRouteRule {
     /** Shortest pause before an attempt. */
     readonly backoff?: string;
   };
+  /** Injected on purpose, to see what callers make of it. Istio: HTTPFaultInjection. */
+  readonly fault?: {
+    readonly delay?: { readonly duration: string; readonly percent: number };
+    readonly abort?: { readonly percent: number };
+  };
 }
 
 /** All members must match. */
@@ -108,6 +113,18 @@ const RULE: Schema = object('What happens to calls that match.', {
     attempts: integer('Attempts after the first.', 0, 100, { 'x-outrider-default': '1' }),
     backoff: duration('Shortest pause before an attempt.', { 'x-outrider-default': '25ms' }),
   }),
+  fault: object(
+    'Faults on purpose, to see what callers make of them. Made by the sidecar of the caller; not repeated.',
+    {
+      delay: object('Some calls wait before they go out. The wait counts for `timeouts.request`.', {
+        duration: required(duration('How long.')),
+        percent: required(integer('Of the calls.', 0, 100)),
+      }),
+      abort: object('Some calls are answered with `FAULT_INJECTED` and do not go out.', {
+        percent: required(integer('Of the calls.', 0, 100)),
+      }),
+    },
+  ),
 });
 
 export const RPC_ROUTE: ResourceKind<RpcRoute> = {

@@ -170,6 +170,17 @@ export interface RouteView {
   readonly attemptTimeoutMs: number;
   /** null: the mesh's default retries. */
   readonly retry: RetryView | null;
+  /** Absent: none. */
+  readonly fault?: FaultView;
+}
+
+/** Envoy: HTTPFault. */
+export interface FaultView {
+  readonly delayMs: number;
+  /** 0–100. */
+  readonly delayPercent: number;
+  /** 0–100. */
+  readonly abortPercent: number;
 }
 
 export interface RetryView {

@@ -203,15 +203,19 @@ const backend = shape({
   weight,
   filters: listOf(filter, 64),
 });
-const route = shape({
-  name: text,
-  matches: listOf(match, 1_024),
-  filters: listOf(filter, 64),
-  backends: listOf(backend, 1_024),
-  requestTimeoutMs: orNull(durationMs),
-  attemptTimeoutMs: durationMs,
-  retry: orNull(retry),
-});
+const fault = shape({ delayMs: durationMs, delayPercent: percent, abortPercent: percent });
+const route = shape(
+  {
+    name: text,
+    matches: listOf(match, 1_024),
+    filters: listOf(filter, 64),
+    backends: listOf(backend, 1_024),
+    requestTimeoutMs: orNull(durationMs),
+    attemptTimeoutMs: durationMs,
+    retry: orNull(retry),
+  },
+  { fault },
+);
 const service = shape({
   name,
   namespace: name,

@@ -8,6 +8,7 @@ import type { Exchange } from './exchange.ts';
 import type { CircuitBreaker } from './resilience/circuit-breaker.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
 import type { EventLoopWatch } from './resilience/event-loop-watch.ts';
+import { injectFault } from './resilience/inject-fault.ts';
 import { limitAttempt } from './resilience/limit-attempt.ts';
 import { limitRequests } from './resilience/limit-requests.ts';
 import type { OutlierDetector } from './resilience/outlier-detection/detector.ts';
@@ -68,6 +69,7 @@ export const outbound = (o: OutboundOwners): Pipeline =>
       shedLoad(o.budget, o.overload), // behind routing, so that what is refused is counted for its destination
       limitRequests(breakerOf), // above retry: an exchange counts once, however often it is tried
       enforceDeadline(o.clock), // above retry: all attempts share one deadline
+      injectFault(o.clock, o.random), // behind the deadline, which the delay counts for; above retry, which would undo it
     ],
     retry({ clock: o.clock, random: o.random, breakerOf, onRetry: o.onRetry }), // the steps below run once per attempt
     [

@@ -1,4 +1,4 @@
-import type { RetryView } from '../api/snapshot.ts';
+import type { FaultView, RetryView } from '../api/snapshot.ts';
 import type { Exchange } from './exchange.ts';
 import type { RetryBudget } from './resilience/retry-budget.ts';
 import type { ResetRetries } from './resilience/retry-policy.ts';
@@ -15,6 +15,8 @@ export interface Plan {
   /** What is safe to repeat is repeated once after a reset (Envoy: retry_on reset). */
   readonly retriesResets: ResetRetries;
   readonly retryBudget: RetryBudget | undefined;
+  /** Injected on purpose; absent: none. */
+  readonly fault?: FaultView | undefined;
   /** For metrics and logs. */
   readonly route: string;
   /** Where the exchange is counted. */

@@ -3,9 +3,10 @@ import type { GrpcMethodMatch, GrpcRoute } from '../../api/grpc-route.ts';
 import type { HttpPathModifier, HttpRoute, HttpRouteFilter, HttpRouteMatch } from '../../api/http-route.ts';
 import type { Stored } from '../../api/object.ts';
 import type { BackendReference, HeaderMatch, HeaderModifier } from '../../api/route-parts.ts';
-import type { RpcMethodMatch, RpcRoute } from '../../api/rpc-route.ts';
+import type { RpcMethodMatch, RpcRoute, RpcRouteRule } from '../../api/rpc-route.ts';
 import type {
   AppProtocol,
+  FaultView,
   FilterView,
   MatchView,
   NameValue,
@@ -38,6 +39,7 @@ export interface RouteRule {
   readonly attemptTimeoutMs: number;
   /** null: as the policy says. */
   readonly retry: RetryView | null;
+  readonly fault?: FaultView;
 }
 
 /** `protocol`: of the port that the route is compiled for. */
@@ -116,7 +118,14 @@ const rpcRules = (
             on: IDEMPOTENT,
           }
         : null,
+    ...(rule.fault === undefined ? {} : { fault: faultView(rule.fault) }),
   }));
+
+const faultView = ({ delay, abort }: NonNullable<RpcRouteRule['fault']>): FaultView => ({
+  delayMs: ms(delay?.duration, 0),
+  delayPercent: delay?.percent ?? 0,
+  abortPercent: abort?.percent ?? 0,
+});
 
 const ruleName = (route: Route, name: string | undefined, index: number): string =>
   `${route.metadata.namespace}/${route.metadata.name}/${name ?? index}`;

@@ -105,6 +105,7 @@ const routeView = (world: World, group: readonly Candidate[], policy: MergedPoli
     requestTimeoutMs: rule.requestTimeoutMs,
     attemptTimeoutMs: rule.attemptTimeoutMs,
     retry: rule.retry ?? policy.retry,
+    ...(rule.fault === undefined ? {} : { fault: rule.fault }),
   };
 };
 

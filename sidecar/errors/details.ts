@@ -13,6 +13,8 @@ export const DETAILS: Readonly<Record<string, string>> = {
   discovery_timeout: 'The control plane did not say in time whether there is such a service.',
   discovery_overloaded: 'Too many requests wait for the control plane’s answer already.',
 
+  fault_injected: 'The rule that matches has `fault.abort`.',
+
   // Limits.
   max_requests: 'As many requests as the circuit breaker allows are under way.',
   pending_requests: 'As many requests as the circuit breaker allows wait for a connection.',

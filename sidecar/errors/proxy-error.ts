@@ -60,6 +60,14 @@ export const ERRORS = {
     flag: 'RL',
     sentence: 'The rate limit for this request is used up.',
   },
+  FAULT_INJECTED: {
+    side: 'local',
+    retry: 'never',
+    http: 503,
+    grpc: 14,
+    flag: 'FI',
+    sentence: 'The route injects a fault here, on purpose.',
+  },
   OVERFLOW: {
     side: 'local',
     retry: 'never',

@@ -1,4 +1,4 @@
-import type { FilterView, RetryView, ServiceView } from '../../api/snapshot.ts';
+import type { FaultView, FilterView, RetryView, ServiceView } from '../../api/snapshot.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Plan } from '../plan.ts';
@@ -87,6 +87,7 @@ export class OutboundPlan implements Plan {
   readonly requestTimeoutMs: number;
   readonly attemptTimeoutMs: number;
   readonly retry: RetryView | null;
+  readonly fault: FaultView | undefined;
   readonly retriesResets = 'always';
   readonly retryBudget: RetryBudget | undefined;
   readonly route: string;
@@ -102,6 +103,7 @@ export class OutboundPlan implements Plan {
     this.requestTimeoutMs = parts.requestTimeoutMs;
     this.attemptTimeoutMs = parts.rule?.view.attemptTimeoutMs ?? 0;
     this.retry = parts.rule?.view.retry ?? null;
+    this.fault = parts.rule?.view.fault;
     this.retryBudget = parts.retryBudget;
     this.route = parts.rule?.view.name ?? '';
     this.unrouted = parts.unrouted;

@@ -82,11 +82,13 @@ const nowhere = await freePort();
 const onHttp = { port: 80, protocol: 'http' as AppProtocol };
 const onHttp2 = { port: 80, protocol: 'http2' as AppProtocol };
 const SERVICES = [
-  ...['gone', 'refused', 'imposter', 'full', 'slow', 'idle', 'unmatched', 'headless', 'gone-away'].map(name => ({
-    name,
-    ...onHttp,
-    appPort: silent.port,
-  })),
+  ...['gone', 'refused', 'imposter', 'full', 'slow', 'idle', 'unmatched', 'headless', 'faulty', 'gone-away'].map(
+    name => ({
+      name,
+      ...onHttp,
+      appPort: silent.port,
+    }),
+  ),
   { name: 'dead', ...onHttp, appPort: nowhere },
   { name: 'closing', ...onHttp, appPort: closing.port },
   { name: 'rubbish', ...onHttp, appPort: rubbish.port },
@@ -105,6 +107,13 @@ const ROUTE: RouteView = {
 };
 const ROUTES: Readonly<Record<string, readonly RouteView[]>> = {
   headless: [ROUTE],
+  faulty: [
+    {
+      ...ROUTE,
+      backends: [{ service: 'faulty.default', port: 80, weight: 1, filters: [] }],
+      fault: { delayMs: 0, delayPercent: 0, abortPercent: 100 },
+    },
+  ],
   unmatched: [{ ...ROUTE, matches: [{ path: { type: 'Exact', value: '/elsewhere' } }] }],
 };
 const POLICIES: Readonly<Record<string, Partial<PolicyView>>> = {
@@ -194,6 +203,7 @@ const CASES: Readonly<Record<ErrorCode, readonly Case[] | string>> = {
   DISCOVERY_TIMEOUT: [{ host: 'nobody', detail: 'discovery_timeout' }],
   DENIED: 'no policy refuses requests yet',
   RATE_LIMITED: 'there are no rate limits yet',
+  FAULT_INJECTED: [{ host: 'faulty', detail: 'fault_injected' }],
   OVERFLOW: [{ host: 'full', detail: 'max_requests' }],
   NO_HEALTHY_UPSTREAM: [{ host: 'gone', detail: 'no_endpoint' }],
   CONNECT_FAILED: [

@@ -49,6 +49,7 @@ const ROUTES: readonly RouteView[] = [
       ],
     },
   ),
+  route('fault', '/-/(?:big)', { many: 1 }, { fault: { delayMs: 0, delayPercent: 0, abortPercent: 30 } }),
   route('rest', '/.*', { many: 1 }),
 ];
 
@@ -107,6 +108,16 @@ t.test('a route sends a share of one method elsewhere, and nothing of another', 
   t.ok(share > 50 && share < 160, `10 %: ${share} of 1000`);
   for (let i = 0; i < 200; i++) await client.call('declared', 'x');
   t.equal(canary.seen.length, share);
+});
+
+t.test('a fault of 30 % on one method hits it alone, as an exception with the sentence', async t => {
+  using client = new ThriftClient(pair.upstream('split'), WIRE);
+  const types = { big: [] as unknown[], declared: [] as unknown[] };
+  for (let i = 0; i < 300; i++)
+    for (const method of ['big', 'declared'] as const) types[method].push((await client.call(method, '1'))?.type);
+  const faults = types.big.filter(type => type === EXCEPTION).length;
+  t.ok(faults > 50 && faults < 135, `${faults} of 300`);
+  t.notOk(types.declared.includes(EXCEPTION), 'the other method has none');
 });
 
 t.test('a route matches a header of the THeader', async t => {

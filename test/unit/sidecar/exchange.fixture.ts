@@ -1,5 +1,11 @@
 /** The four ends of an exchange, made of plain lists, and an outbound pipeline around them. */
-import { DEFAULT_POLICY, type EndpointView, type PolicyView, type RetryView } from '../../../api/snapshot.ts';
+import {
+  DEFAULT_POLICY,
+  type EndpointView,
+  type FaultView,
+  type PolicyView,
+  type RetryView,
+} from '../../../api/snapshot.ts';
 import { type ManualClock, manualClock } from '../../../common/clock.ts';
 import { BufferBudget } from '../../../sidecar/buffer-budget.ts';
 import type { ProxyError } from '../../../sidecar/errors/proxy-error.ts';
@@ -15,6 +21,7 @@ import {
 } from '../../../sidecar/protocol/head.ts';
 import type { Downstream, Upstream } from '../../../sidecar/protocol/stream.ts';
 import { enforceDeadline } from '../../../sidecar/resilience/deadline.ts';
+import { injectFault } from '../../../sidecar/resilience/inject-fault.ts';
 import { limitAttempt } from '../../../sidecar/resilience/limit-attempt.ts';
 import { limitRequests } from '../../../sidecar/resilience/limit-requests.ts';
 import { OutlierDetector } from '../../../sidecar/resilience/outlier-detection/detector.ts';
@@ -125,6 +132,9 @@ export interface WorldOptions {
   readonly requestTimeoutMs?: number;
   readonly attemptTimeoutMs?: number;
   readonly endpoints?: readonly EndpointView[];
+  readonly fault?: FaultView;
+  /** For faults alone. */
+  readonly random?: () => number;
 }
 
 export interface World {
@@ -180,6 +190,7 @@ export const createWorld = (options: WorldOptions = {}): World => {
     retry: options.retry ?? null,
     retriesResets: options.retriesResets ?? 'always',
     retryBudget: cluster.budget,
+    fault: options.fault,
     route: '',
     countersFor: () => undefined as unknown as HeadCounters,
   };
@@ -210,6 +221,7 @@ export const createWorld = (options: WorldOptions = {}): World => {
       shedLoad(account, new OverloadEpisodes(logger, clock)),
       limitRequests(breakerOf),
       enforceDeadline(clock),
+      injectFault(clock, options.random ?? (() => 0.5)),
     ],
     retry({ clock, random: () => 0.5, breakerOf, onRetry: (_exchange, reason) => retries.push(reason) }),
     [
