@@ -1,5 +1,5 @@
 /** The routes of one port of a service, for callers of one namespace, in order of precedence. */
-import type { AppProtocol, BackendView, RouteView } from '../../api/snapshot.ts';
+import type { BackendView, RouteView } from '../../api/snapshot.ts';
 import { isGranted } from './grants.ts';
 import type { MergedPolicy } from './policy.ts';
 import { backendKey, serviceParents } from './references.ts';
@@ -24,7 +24,7 @@ export const consumerNamespaces = (world: World, service: ServiceDefinition): Re
 
 /**
  * A route in the service's namespace (producer) holds for all callers, one in another namespace (consumer) for the callers
- * there, who then see only consumer routes. Gateway API GEP-1426.
+ * there, who then see only consumer routes. Gateway API GEP-1426. A Hessian port is one of HTTP too: there HTTP routes hold until there is an RPCRoute.
  */
 export const compileRoutes = (
   world: World,
@@ -35,9 +35,12 @@ export const compileRoutes = (
 ): readonly RouteView[] => {
   // Routes are about requests; a TCP connection has none.
   if (port.protocol === 'tcp') return [];
-  const attached = [...world.routesOf(serviceKey(service.name, service.namespace))].filter(
-    route => (route.kind === 'RPCRoute') === RPC.has(port.protocol) && isAttached(route, service, port),
+  const all = [...world.routesOf(serviceKey(service.name, service.namespace))].filter(route =>
+    isAttached(route, service, port),
   );
+  const rpc = all.filter(({ kind }) => kind === 'RPCRoute');
+  const byCall = port.protocol === 'thrift' || (port.protocol === 'hessian' && rpc.length > 0);
+  const attached = byCall ? rpc : all.filter(({ kind }) => kind !== 'RPCRoute');
   const consumer = attached.filter(
     ({ metadata }) => metadata.namespace === callers && metadata.namespace !== service.namespace,
   );
@@ -53,11 +56,8 @@ export const compileRoutes = (
     .sort((a, b) => compareRanks(b.match.rank, a.match.rank));
   const views = mergeNeighbours(candidates).map(group => routeView(world, group, policy));
   // Calls that no rule matches go to the service itself; HTTP requests have no such way out in the Gateway API.
-  return RPC.has(port.protocol) ? [...views, ownRoute(service, port, policy)] : views;
+  return byCall ? [...views, ownRoute(service, port, policy)] : views;
 };
-
-/** What RPCRoute is for. */
-const RPC: ReadonlySet<AppProtocol> = new Set(['thrift', 'hessian']);
 
 /** Whether one of the parents of the route is this port. */
 export const isAttached = (route: Route, service: ServiceDefinition, port: DefinedPort): boolean =>

@@ -269,11 +269,11 @@ wrong(
   RPC_ROUTE,
   {
     rules: [
-      { matches: [{ method: { service: 'a:b' } }], backendRefs: [] },
+      { matches: [{ method: { service: '/remoting/accounts' } }, { method: { service: 'a:b' } }], backendRefs: [] },
       { matches: [{ method: { type: 'RegularExpression', method: '(' } }], backendRefs: [] },
     ],
   },
-  ['spec.rules[0].matches[0].method.service', 'spec.rules[1].matches[0].method.method'],
+  ['spec.rules[0].matches[1].method.service', 'spec.rules[1].matches[0].method.method'],
 );
 wrong('only what is idempotent is retried', RPC_ROUTE, { rules: [{ backendRefs: [], retry: { attempts: 1 } }] }, [
   'spec.rules[0].retry',

@@ -286,10 +286,67 @@ t.test(
   },
 );
 
-t.test('RPC routes are for Thrift ports, and the others are not', t => {
+const HESSIAN = service('web', { ports: [{ name: 'api', port: 80, appProtocol: 'hessian', protocol: 'TCP' }] });
+
+t.test(
+  'on a Hessian port the service of a match is a path or its last segment, and the method is that of the body',
+  t => {
+    const routes = routesOf(
+      translatorOf(
+        HESSIAN,
+        rpcRoute('calls', { name: 'web' }, [
+          { name: 'service', matches: [{ method: { type: 'Exact', service: 'accounts' } }], ...toV1 },
+          {
+            name: 'both',
+            matches: [{ method: { type: 'Exact', service: '/remoting/accounts', method: 'add' } }],
+            idempotent: true,
+            ...toV1,
+          },
+          { name: 'method', matches: [{ method: { type: 'Exact', method: 'add' } }], ...toV1 },
+          {
+            name: 'pattern',
+            matches: [{ method: { type: 'RegularExpression', service: '/a.*', method: 'get.*' } }],
+            ...toV1,
+          },
+          { name: 'rest', matches: [], ...toV1 },
+        ]),
+      ),
+    );
+    t.same(
+      routes.map(({ name, matches }) => [name, matches]),
+      [
+        [
+          'shop/calls/both',
+          [{ path: { type: 'Exact', value: '/remoting/accounts' }, rpcMethod: { type: 'Exact', value: 'add' } }],
+        ],
+        ['shop/calls/method', [{ rpcMethod: { type: 'Exact', value: 'add' } }]],
+        [
+          'shop/calls/pattern',
+          [
+            {
+              path: { type: 'RegularExpression', value: '/a.*' },
+              rpcMethod: { type: 'RegularExpression', value: 'get.*' },
+            },
+          ],
+        ],
+        ['shop/calls/service', [{ path: { type: 'RegularExpression', value: '(?:/[^/]*)*/accounts' } }]],
+        ['shop/calls/rest', [{}]],
+        ['', []],
+      ],
+    );
+    t.match(routes[0]?.retry, { on: ['reset'] }, 'an idempotent method is repeated');
+    t.end();
+  },
+);
+
+t.test('RPC routes are for Thrift and Hessian ports, and the others are not', t => {
   const rpc = rpcRoute('calls', { name: 'web' }, [{ matches: [], ...toV1 }]);
   t.same(routesOf(translatorOf(service('web'), rpc)), []);
   t.same(routesOf(translatorOf(THRIFT, httpRoute('r', { name: 'web' }, [{ matches: [prefix('/')] }]))), []);
+  const http = httpRoute('r', { name: 'web' }, [{ matches: [prefix('/')] }]);
+  const names = (translator: ReturnType<typeof translatorOf>) => routesOf(translator).map(({ name }) => name);
+  t.same(names(translatorOf(HESSIAN, http)), ['shop/r/0'], 'a Hessian port is one of HTTP too');
+  t.same(names(translatorOf(HESSIAN, http, rpc)), ['shop/calls/0', ''], 'where RPC routes go before the others');
   t.end();
 });
 

@@ -49,6 +49,25 @@ t.test('a path prefix matches whole segments', t => {
   t.end();
 });
 
+t.test('the method of a Hessian call is matched as its body says it, and no other request has one', t => {
+  const call = (view: MatchView, rpcMethod: string | undefined): boolean => {
+    const head = new RequestHead('POST', 'http', 'app', '/remoting/accounts', new Fields([]), '', undefined, rpcMethod);
+    return matchRule([ruleOf('r', view)], head, []) !== undefined;
+  };
+  const add = { rpcMethod: { type: 'Exact', value: 'add' } } as const;
+  t.ok(call(add, 'add'));
+  t.notOk(call(add, 'addAll'));
+  t.notOk(call(add, ''));
+  t.notOk(call(add, undefined));
+  const get = { rpcMethod: { type: 'RegularExpression', value: 'get.*' } } as const;
+  t.ok(call(get, 'getAll'));
+  t.notOk(call(get, 'forget'), 'all of it');
+  const last = { path: { type: 'RegularExpression', value: '(?:/[^/]*)*/accounts' } } as const;
+  t.ok(call({ ...last, ...add }, 'add'), 'by the last segment of the path');
+  t.notOk(call({ path: { type: 'RegularExpression', value: '(?:/[^/]*)*/counts' } }, 'add'), 'all of the segment');
+  t.end();
+});
+
 t.test('a path of the configuration is brought to the form that requests have', t => {
   const normalized = (type: 'Exact' | 'PathPrefix' | 'RegularExpression', value: string) =>
     compileMatch({ path: { type, value } }, 'MERGE_SLASHES');
