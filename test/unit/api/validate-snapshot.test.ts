@@ -187,6 +187,15 @@ t.test('members of the prototype do not count', t => {
   t.end();
 });
 
+t.test('a fault has shares from 0 to 100', t => {
+  const fault = 'services[0].ports[0].routes[0].fault';
+  const pathOf = (value: unknown) => validateSnapshot(broken(fault, value))?.path.replace(fault, 'fault');
+  t.equal(pathOf({ delayMs: 10, delayPercent: 100, abortPercent: 0 }), undefined);
+  t.equal(pathOf({ delayMs: 10, delayPercent: 101, abortPercent: 0 }), 'fault.delayPercent');
+  t.equal(pathOf({ delayMs: -1, delayPercent: 0, abortPercent: 0 }), 'fault.delayMs');
+  t.end();
+});
+
 t.test('who may connect to the app is one of three words, for all ports and by port', t => {
   const pathOf = (mtls: unknown) => validateSnapshot({ ...snapshotOf(), mtls })?.path;
   t.equal(pathOf({ mode: 'PERMISSIVE', ports: { 8080: 'STRICT' } }), undefined);

@@ -257,6 +257,7 @@ t.test(
             matches: [{ method: { type: 'Exact', service: 'Calc', method: 'add' } }],
             idempotent: true,
             timeouts: { request: '2s', backendRequest: '1s' },
+            fault: { delay: { duration: '3s', percent: 5 } },
             ...toV1,
           },
           { name: 'pattern', matches: [{ method: { type: 'RegularExpression', method: 'get.*|list' } }], ...toV1 },
@@ -279,7 +280,9 @@ t.test(
       requestTimeoutMs: 2_000,
       attemptTimeoutMs: 1_000,
       retry: { attempts: 1, on: ['reset'], codes: [] },
+      fault: { delayMs: 3_000, delayPercent: 5, abortPercent: 0 },
     });
+    t.equal(routes[1]?.fault, undefined);
     t.equal(routes[1]?.retry, null, 'nothing is repeated that is not idempotent');
     t.match(routes.at(-1), { backends: [{ service: 'web.shop', port: 80, weight: 1 }] });
     t.end();
