@@ -14,10 +14,10 @@ export type Reply =
   | { readonly kind: 'reply'; readonly value: unknown }
   | { readonly kind: 'fault'; readonly code: string; readonly message: string };
 
-const MAX_BYTES = 4 * 1_048_576;
+/** To begin with: it grows. */
+const BYTES = 256;
 const values = (version: '1' | '2', list: readonly unknown[]): Buffer => {
-  const encoder =
-    version === '1' ? new hessian.EncoderV1({ size: MAX_BYTES }) : new hessian.EncoderV2({ size: MAX_BYTES });
+  const encoder = version === '1' ? new hessian.EncoderV1({ size: BYTES }) : new hessian.EncoderV2({ size: BYTES });
   for (const value of list) encoder.write(value);
   return encoder.get();
 };
