@@ -59,7 +59,7 @@ t.test('ten protocols that nobody declared', { skip: missingForNetns() }, async 
     mesh.sidecar(server, 'ten', ports.map(port => (port === HTTP2 ? `http2=${port}` : port)).join()),
   ]);
   await waitFor('the servers', () => servers.stdout.includes('up'), 30_000);
-  const words = [process.execPath, PROGRAM, 'client', ADDRESS, String(FIRST), String(CONNECTIONS)];
+  const words = [process.execPath, PROGRAM, 'client', ADDRESS, String(FIRST), String(CONNECTIONS), client.ipv4];
   const child = new RunningProcess('ip', on(client, ...words));
   await child.exited;
   t.same(JSON.parse(child.stdout || '{}'), { right: 10 * CONNECTIONS, wrong: {} }, child.stderr);
