@@ -7,6 +7,7 @@ import { startSidecarPair } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
 import { total } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http1.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const app = await startHessianApp();
 const [nobody = 0] = await freePorts(1);
@@ -144,5 +145,33 @@ t.test('what says that it is Hessian and is none is refused with a fault that na
     });
   }
   t.equal(app.seen.length, before, 'none of it reached the app');
+  t.match(await callHessian(url, '2/2', 'add', 1, 2), { reply: { value: 3 } }, 'and the next call is answered');
+});
+
+t.test('bombs, and callers that stop in the middle of an envelope, cost no memory', async t => {
+  const samples = [
+    `c\x01\0H\0\x01x${'V'.repeat(60_000)}`,
+    `c\x01\0H\0\x01xS\xff\xff${'y'.repeat(60_000)}`,
+    `c\x01\0m\xff\xff${'m'.repeat(60_000)}`,
+    `H\x02\0CS\xff\xff${'m'.repeat(60_000)}`,
+    'x'.repeat(60_000),
+  ].map(text => Buffer.from(text, 'latin1'));
+  const round = async (): Promise<void> => {
+    for (const body of samples)
+      await Promise.all(Array.from({ length: 20 }, () => post(url, body).catch(() => undefined)));
+    const head = `POST / HTTP/1.1\r\nHost: a\r\nContent-Type: ${HESSIAN_TYPE}\r\nContent-Length: 90000\r\n\r\n`;
+    const stopped = Array.from({ length: 50 }, () => new RawConnection(pair.upstream('accounts')));
+    for (const connection of stopped) connection.write(`${head}c\x01\0H\0\x01xS\x10\0${'y'.repeat(4_000)}`);
+    await Promise.all(stopped.map(connection => connection[Symbol.asyncDispose]()));
+  };
+  await round();
+  const before = pair.a.process.residentBytes();
+  for (let i = 0; i < 3; i++) await round();
+  const grown = pair.a.process.residentBytes() - before;
+  t.ok(grown < 48 * 1_048_576, `${Math.round(grown / 1_048_576)} MiB more`);
+  await waitFor(
+    'what was buffered to be released',
+    async () => total(await pair.a.samples(), 'outrider_buffered_bytes') === 0,
+  );
   t.match(await callHessian(url, '2/2', 'add', 1, 2), { reply: { value: 3 } }, 'and the next call is answered');
 });
