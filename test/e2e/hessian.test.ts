@@ -148,6 +148,22 @@ t.test('what says that it is Hessian and is none is refused with a fault that na
   t.match(await callHessian(url, '2/2', 'add', 1, 2), { reply: { value: 3 } }, 'and the next call is answered');
 });
 
+t.test('a call whose chunks break the rules of HTTP is answered with 400, and counted once', async t => {
+  const flagged = async (): Promise<number> =>
+    total(await pair.a.samples(), 'outrider_requests_total', { response_flags: 'DPE', response_code: '400' });
+  const head = `POST / HTTP/1.1\r\nHost: accounts\r\nContent-Type: ${HESSIAN_TYPE}\r\nTransfer-Encoding: chunked\r\n\r\n`;
+  const call = hessianCall('1/2', 'add', [1, 2]).latin1Slice(0, 10);
+  for (const begun of ['c', call]) {
+    const before = await flagged();
+    await using connection = new RawConnection(pair.upstream('accounts'));
+    connection.write(`${head}${begun.length.toString(16)}\r\n${begun}\r\n?\r\n`);
+    await connection.until(() => connection.closed);
+    t.match(connection.received, /^HTTP\/1\.1 400 .*bad_chunk/s, begun);
+    await waitFor('the count', async () => (await flagged()) > before);
+    t.equal((await flagged()) - before, 1);
+  }
+});
+
 t.test('bombs, and callers that stop in the middle of an envelope, cost no memory', async t => {
   const samples = [
     `c\x01\0H\0\x01x${'V'.repeat(60_000)}`,

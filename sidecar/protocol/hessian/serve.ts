@@ -52,10 +52,10 @@ export class HessianServerCall implements RequestSink {
       this.refuse(proxyError('REQUEST_TIMEOUT', 'hessian_timeout'), 2),
     );
     const fields = head.fields.list;
-    // A caller that waits for this word would wait for ever: the app, which could say it, has not been asked yet.
-    if (fieldValue(fields, 'expect')?.toLowerCase() === '100-continue') downstream.sendInformational(GO_ON);
     // The method of a compressed body cannot be read.
     if (fieldValue(fields, 'content-encoding') !== undefined) this.open('', 2, false);
+    // A caller that waits for this word would wait for ever: the app, which could say it, has not been asked yet.
+    else if (fieldValue(fields, 'expect')?.toLowerCase() === '100-continue') downstream.sendInformational(GO_ON);
   }
 
   requestData(chunk: Buffer, end: boolean): void {

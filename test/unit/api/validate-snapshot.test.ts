@@ -16,6 +16,7 @@ const good = () =>
                 {
                   path: { type: 'PathPrefix', value: '/v2' },
                   method: 'GET',
+                  rpcMethod: { type: 'RegularExpression', value: 'get.*' },
                   headers: [{ name: 'x-version', type: 'RegularExpression', value: 'v[0-9]+' }],
                   query: [{ name: 'page', type: 'Exact', value: '1' }],
                 },

@@ -1,4 +1,5 @@
 import t from 'tap';
+import type { RequestSink } from '../../../../sidecar/protocol/stream.ts';
 import { IdleSweep } from '../../../../sidecar/resilience/idle-sweep.ts';
 import { createWorld, type FakeDownstream, NO_LEAKS, requestHead, responseHead } from '../exchange.fixture.ts';
 
@@ -6,7 +7,7 @@ const IDLE_MS = 8_000;
 
 const setUp = (idleTimeoutMs = IDLE_MS) => {
   const world = createWorld({ policy: { idleTimeoutMs } });
-  const open = new Set<ReturnType<typeof world.request>['exchange']>();
+  const open = new Set<RequestSink>();
   const sweep = new IdleSweep({ open: () => open, clusters: () => [world.cluster], clock: world.clock });
   sweep.start();
   const request = (...args: Parameters<typeof world.request>) => {
@@ -37,6 +38,25 @@ t.test('a request without a byte in either direction is answered with 504, SI', 
     'nobody is blamed',
   );
   t.same(world.leaks(), NO_LEAKS);
+  t.end();
+});
+
+t.test('a request that another sink reads along with is ended too', t => {
+  const { world, clock, open, request, count } = setUp();
+  const { exchange, downstream } = request();
+  open.delete(exchange);
+  const sink = {
+    behind: exchange,
+    requestData: () => {},
+    requestTrailers: () => {},
+    requestReset: () => {},
+    responseConsumed: () => {},
+  };
+  open.add(sink);
+  world.transport.connect();
+  clock.advance(IDLE_MS * 1.25);
+  t.equal(downstream.head?.status, 504);
+  t.same(count(), [1]);
   t.end();
 });
 

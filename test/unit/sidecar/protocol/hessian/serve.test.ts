@@ -356,5 +356,7 @@ t.test('a compressed call goes on at once, without a method', t => {
 t.test('a caller that waits for 100 Continue is told to go on', t => {
   t.same(newCall([...HESSIAN, 'expect', '100-Continue']).seen.informational, [100]);
   t.same(newCall().seen.informational, []);
+  const compressed = newCall([...HESSIAN, 'expect', '100-continue', 'content-encoding', 'gzip']);
+  t.same(compressed.seen.informational, [], 'by the app, where that has been asked');
   t.end();
 });
