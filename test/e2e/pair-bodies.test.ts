@@ -60,7 +60,7 @@ t.test('ten uploads of 1 MB at once arrive whole', async t => {
   t.same(answers, Array(10).fill(true));
 });
 
-t.test('when bodies have passed, nothing counts as buffered', onlyMesh, async t => {
+t.test('when bodies have passed, nothing counts as buffered', onlyMesh, async () => {
   for (let i = 0; i < 20; i++) await (await request(`${url}/bytes?n=1000000&chunked=1`, { headers })).body.dump();
   for (const sidecar of pair.kind === 'sidecars' ? [pair.a, pair.b] : [])
     await waitFor('release', async () => total(await sidecar.samples(), 'outrider_buffered_bytes') === 0);

@@ -155,8 +155,7 @@ t.test('a server that is not the control plane is not talked to, whichever good 
   });
   await until('refused', () => /is not a control plane/.test(web.discovery.status().lastError));
   t.equal(requests, 0, 'the token was not sent');
-  const stranger = await startBackHalf({ dataDir: `${dir}/other` });
-  t.teardown(() => stranger[Symbol.asyncDispose]());
+  await using stranger = await startBackHalf({ dataDir: `${dir}/other` });
   await using lost = startTestSidecar({
     stateDir: `${dir}/other`,
     controlPlanes: [plane.url],
