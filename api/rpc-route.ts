@@ -18,8 +18,10 @@ import {
   headerMatches,
   PARENT_REFS,
   type ParentReference,
+  type RequestMirror,
   ROUTE_STATUS,
   type RouteStatus,
+  requestMirror,
 } from './route-parts.ts';
 import { choice, duration, flag, integer, list, object, required, type Schema, subdomain, text } from './schema.ts';
 
@@ -59,6 +61,7 @@ export interface RpcRouteRule {
     readonly delay?: { readonly duration: string; readonly percent: number };
     readonly abort?: { readonly percent: number };
   };
+  readonly mirror?: RequestMirror;
 }
 
 /** All members must match. */
@@ -125,6 +128,7 @@ const RULE: Schema = object('What happens to calls that match.', {
       }),
     },
   ),
+  mirror: requestMirror(),
 });
 
 export const RPC_ROUTE: ResourceKind<RpcRoute> = {
@@ -168,6 +172,7 @@ const checkRule = (rule: RpcRouteRule, field: string): Cause[] => [
     ...checkMatches(match.headers ?? [], `${field}.matches[${i}].headers`),
   ]),
   ...rule.backendRefs.flatMap((backend, i) => checkBackendRef(backend, `${field}.backendRefs[${i}]`)),
+  ...(rule.mirror === undefined ? [] : checkBackendRef(rule.mirror.backendRef, `${field}.mirror.backendRef`)),
   ...checkTimes(rule, field),
 ];
 

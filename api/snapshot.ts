@@ -172,6 +172,17 @@ export interface RouteView {
   readonly retry: RetryView | null;
   /** Absent: none. */
   readonly fault?: FaultView;
+  /** Absent: none. */
+  readonly mirror?: MirrorView;
+}
+
+/** Where copies of requests go. Envoy: request_mirror_policies. */
+export interface MirrorView {
+  /** `name.namespace` of a service in the same snapshot. */
+  readonly service: string;
+  readonly port: number;
+  /** 0–100. */
+  readonly percent: number;
 }
 
 /** Envoy: HTTPFault. */

@@ -204,6 +204,7 @@ const backend = shape({
   filters: listOf(filter, 64),
 });
 const fault = shape({ delayMs: durationMs, delayPercent: percent, abortPercent: percent });
+const mirror = shape({ service: name, port, percent });
 const route = shape(
   {
     name: text,
@@ -214,7 +215,7 @@ const route = shape(
     attemptTimeoutMs: durationMs,
     retry: orNull(retry),
   },
-  { fault },
+  { fault, mirror },
 );
 const service = shape({
   name,
@@ -288,7 +289,7 @@ const referenceProblem = ({ services }: Snapshot): SnapshotProblem | undefined =
     if (known.has(key)) return expected(`services[${at}]`, `the only service ${key}`);
     known.set(key, new Set(ports.map(each => each.port)));
   }
-  for (const { path, backend: target } of allBackends(services)) {
+  for (const { path, target } of allTargets(services)) {
     if (target.service === null) continue;
     const ports = known.get(target.service);
     if (ports === undefined) return expected(`${path}.service`, `a service of this snapshot, not "${target.service}"`);
@@ -297,12 +298,14 @@ const referenceProblem = ({ services }: Snapshot): SnapshotProblem | undefined =
   return undefined;
 };
 
-function* allBackends(
+function* allTargets(
   services: readonly ServiceView[],
-): Generator<{ readonly path: string; readonly backend: BackendView }> {
+): Generator<{ readonly path: string; readonly target: Pick<BackendView, 'service' | 'port'> }> {
   for (const [s, { ports }] of services.entries())
     for (const [p, { routes }] of ports.entries())
-      for (const [r, { backends }] of routes.entries())
-        for (const [b, each] of backends.entries())
-          yield { path: `services[${s}].ports[${p}].routes[${r}].backends[${b}]`, backend: each };
+      for (const [r, { backends, mirror: to }] of routes.entries()) {
+        const path = `services[${s}].ports[${p}].routes[${r}]`;
+        for (const [b, target] of backends.entries()) yield { path: `${path}.backends[${b}]`, target };
+        if (to !== undefined) yield { path: `${path}.mirror`, target: to };
+      }
 }

@@ -14,6 +14,14 @@ import type { Transport } from './upstream/transport.ts';
 /** A request body up to this size is kept until the response begins, so that the request can be sent again. */
 export const REPLAY_BYTES = 65_536;
 
+/** Takes what comes of a request, beside the destination. */
+export interface RequestCopy {
+  requestData(chunk: Buffer, end: boolean): void;
+  requestTrailers(trailers: FieldList): void;
+  /** The rest of the request will not come. */
+  giveUp(error: ProxyError): void;
+}
+
 /** What every exchange of a direction shares. */
 export interface ExchangeContext {
   readonly pipeline: Pipeline;
@@ -85,6 +93,7 @@ export class Exchange implements RequestSink, ResponseSink {
   private tunnel = false;
   private responseEnded = false;
 
+  private copy: RequestCopy | undefined = undefined;
   private next = 0;
   private begun = 0;
   private credited = 0;
@@ -184,6 +193,7 @@ export class Exchange implements RequestSink, ResponseSink {
     this.dropKept();
     if (this.upstream !== undefined && !(this.requestEnded && this.error === undefined))
       this.upstream.reset(this.error ?? ABANDONED);
+    if (!this.requestEnded) this.copy?.giveUp(ABANDONED);
     this.endSteps(0);
   }
 
@@ -194,6 +204,7 @@ export class Exchange implements RequestSink, ResponseSink {
     this.requestBytes += chunk.length;
     if (end) this.requestEnded = true;
     if (!this.responded) this.keep(chunk);
+    this.copy?.requestData(chunk, end);
     this.upstream?.sendData(chunk, end);
     if (end && this.responseEnded) this.finish();
   }
@@ -202,6 +213,7 @@ export class Exchange implements RequestSink, ResponseSink {
     if (this.done) return;
     this.requestEnded = true;
     if (!this.responded) this.keptTrailers = trailers;
+    this.copy?.requestTrailers(trailers);
     this.upstream?.sendTrailers(trailers);
     if (this.responseEnded) this.finish();
   }
@@ -236,6 +248,15 @@ export class Exchange implements RequestSink, ResponseSink {
     this.kept = undefined;
     this.keptBytes = 0;
     this.keptTrailers = undefined;
+  }
+
+  /** All of the request goes to `copy` too: what has come, and what will. Before the first attempt, while everything is kept. */
+  copyTo(copy: RequestCopy): void {
+    this.copy = copy;
+    const { kept = [], keptTrailers } = this;
+    const last = this.requestEnded && keptTrailers === undefined ? kept.length - 1 : -1;
+    for (const [i, chunk] of kept.entries()) copy.requestData(chunk, i === last);
+    if (keptTrailers !== undefined) copy.requestTrailers(keptTrailers);
   }
 
   // ---- the attempt, from the forwarding step ---------------------------------------------------------------------------

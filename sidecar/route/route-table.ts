@@ -17,6 +17,8 @@ export interface Rule {
   /** Any one is enough; empty: everything matches. */
   readonly matches: readonly Match[];
   readonly backends: readonly Backend[];
+  /** Where copies go. */
+  readonly mirror: { readonly clusterKey: string; readonly percent: number } | undefined;
 }
 
 export interface Backend {
@@ -73,6 +75,10 @@ export class RouteTable {
         view: backend,
         clusterKey: backend.service === null ? undefined : `${backend.service}:${backend.port}`,
       })),
+      mirror: view.mirror && {
+        clusterKey: `${view.mirror.service}:${view.mirror.port}`,
+        percent: view.mirror.percent,
+      },
     }));
   }
 

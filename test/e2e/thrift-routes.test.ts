@@ -4,6 +4,7 @@ import type { RouteView } from '../../api/snapshot.ts';
 import { startSidecarPair } from '../support/pair.ts';
 import { startThriftApp, ThriftClient } from '../support/thrift-app.ts';
 import { EXCEPTION, REPLY, type Wire } from '../support/thrift-bytes.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const WIRE: Wire = { transport: 'header', protocol: 'compact', headers: { Tenant: 'blue' } };
 const PLAIN: Wire = { transport: 'header', protocol: 'compact' };
@@ -53,7 +54,11 @@ const ROUTES: readonly RouteView[] = [
   route('rest', '/.*', { many: 1 }),
 ];
 
-const services = ['many', 'canary', 'split'].map(name => ({
+const COPIED = [
+  route('copied', '/.*', { many: 1 }, { mirror: { service: 'canary.default', port: PORT, percent: 100 } }),
+];
+
+const services = ['many', 'canary', 'split', 'copied'].map(name => ({
   name,
   port: PORT,
   protocol: 'thrift' as const,
@@ -70,7 +75,7 @@ const pair = await startSidecarPair({
     ...snapshot,
     services: snapshot.services.map(service => ({
       ...service,
-      ports: service.ports.map(port => ({ ...port, routes: service.name === 'split' ? ROUTES : [] })),
+      ports: service.ports.map(port => ({ ...port, routes: { split: ROUTES, copied: COPIED }[service.name] ?? [] })),
       endpoints: (service.name === 'canary' ? [canary] : apps).map((app, i) => ({
         address: `127.0.0.1:${app.port}`,
         identity: null,
@@ -118,6 +123,21 @@ t.test('a fault of 30 % on one method hits it alone, as an exception with the se
   const faults = types.big.filter(type => type === EXCEPTION).length;
   t.ok(faults > 50 && faults < 135, `${faults} of 300`);
   t.notOk(types.declared.includes(EXCEPTION), 'the other method has none');
+});
+
+t.test('calls of a rule with a mirror are copied to it, and its answers are dropped', async t => {
+  const before = canary.seen.length;
+  using client = new ThriftClient(pair.upstream('copied'), WIRE);
+  const texts = Array.from({ length: 50 }, (_, i) => `copy ${i}`);
+  for (const text of texts) t.match(await client.call('echo', text), { type: REPLY, text });
+  await waitFor('the copies', () => canary.seen.length === before + texts.length);
+  t.same(
+    canary.seen
+      .slice(before)
+      .map(({ text }) => text)
+      .sort(),
+    texts.sort(),
+  );
 });
 
 t.test('a route matches a header of the THeader', async t => {
