@@ -16,6 +16,7 @@ const EXAMPLES = fileURLToPath(new URL('../../manifests/examples', import.meta.u
 /** What has to be installed for each, beside Node and the development packages. */
 const NEEDS: Readonly<Record<string, { readonly programs: readonly string[]; readonly python?: string }>> = {
   rest: { programs: ['flask'], python: 'flask' },
+  grpc: { programs: ['protoc', 'grpc_python_plugin'], python: 'grpc, google.protobuf' },
 };
 
 t.setTimeout(180_000);
