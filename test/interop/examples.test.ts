@@ -17,6 +17,7 @@ const EXAMPLES = fileURLToPath(new URL('../../manifests/examples', import.meta.u
 const NEEDS: Readonly<Record<string, { readonly programs: readonly string[]; readonly python?: string }>> = {
   rest: { programs: ['flask'], python: 'flask' },
   grpc: { programs: ['protoc', 'grpc_python_plugin'], python: 'grpc, google.protobuf' },
+  thrift: { programs: ['thrift'], python: 'thrift' },
 };
 
 t.setTimeout(180_000);
