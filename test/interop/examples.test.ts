@@ -18,6 +18,7 @@ const NEEDS: Readonly<Record<string, { readonly programs: readonly string[]; rea
   rest: { programs: ['flask'], python: 'flask' },
   grpc: { programs: ['protoc', 'grpc_python_plugin'], python: 'grpc, google.protobuf' },
   thrift: { programs: ['thrift'], python: 'thrift' },
+  redis: { programs: ['redis-server', 'redis-cli'] },
 };
 
 t.setTimeout(180_000);
@@ -59,22 +60,27 @@ const skipOf = async (name: string): Promise<string | false> => {
   return code !== 0 && `needs ${needs.python} of Python; .ci/run installs what it needs`;
 };
 
-/** A copy of an example with free ports in place of its own. */
-const placed = async (name: string): Promise<{ readonly cwd: string; readonly commands: readonly DocCommand[] }> => {
+interface Placed {
+  readonly cwd: string;
+  readonly commands: readonly DocCommand[];
+  /** With free ports in place of the README's. */
+  readonly placed: (text: string) => string;
+}
+
+/** A copy of an example in a folder of its own, on free ports. */
+const place = async (name: string): Promise<Placed> => {
   const cwd = join(folder, name);
   cpSync(join(EXAMPLES, name), cwd, { recursive: true });
   const readme = readFileSync(join(cwd, 'README.md'), 'utf8');
   const own = new Set([...readme.matchAll(/(?:--port |=)(?:[a-z]+=)?(\d{4,5})\b/g)].map(([, port = '']) => port));
   const free = await freePorts(own.size);
+  const moves = [...own].map((port, i) => [new RegExp(`\\b${port}\\b`, 'g'), String(free[i])] as const);
+  const placed = (text: string): string => moves.reduce((moved, [from, to]) => moved.replaceAll(from, to), text);
   for (const file of readdirSync(cwd)) {
-    const text = readFileSync(join(cwd, file), 'utf8');
-    const moved = [...own].reduce(
-      (all, port, i) => all.replaceAll(new RegExp(`\\b${port}\\b`, 'g'), String(free[i])),
-      text,
-    );
-    writeFileSync(join(cwd, file), moved);
+    const at = join(cwd, file);
+    writeFileSync(at, placed(readFileSync(at, 'utf8')));
   }
-  return { cwd, commands: docCommands(readFileSync(join(cwd, 'README.md'), 'utf8')) };
+  return { cwd, commands: docCommands(readme), placed };
 };
 
 const isRegistered = async (service: string, options: ProcessOptions): Promise<boolean> => {
@@ -84,17 +90,17 @@ const isRegistered = async (service: string, options: ProcessOptions): Promise<b
 
 for (const { name } of readdirSync(EXAMPLES, { withFileTypes: true }).filter(entry => entry.isDirectory()))
   t.test(name, { skip: await skipOf(name) }, async t => {
-    const { cwd, commands } = await placed(name);
+    const { cwd, commands, placed } = await place(name);
     const options = { cwd, env };
     await using servers = new AsyncDisposableStack();
     for (const { line, shows } of commands) {
       const [, service] = /^outrider run --service (\S+) --port /.exec(line) ?? [];
       if (service === undefined) {
-        const { code, stdout, stderr } = await runToEnd(...type(line), options);
+        const { code, stdout, stderr } = await runToEnd(...type(placed(line)), options);
         t.equal(code, 0, `${line} succeeds`, { stderr });
-        if (shows !== undefined) t.equal(lasting(stdout), lasting(shows), `${line} says what the README shows`);
+        if (shows !== undefined) t.equal(lasting(stdout), lasting(placed(shows)), `${line} says what the README shows`);
       } else {
-        const server = servers.use(new RunningProcess(...type(line), options));
+        const server = servers.use(new RunningProcess(...type(placed(line)), options));
         await waitFor(`${service} to be registered`, () => isRegistered(service, options), 20_000).catch(error => {
           throw new Error(server.output(), { cause: error });
         });
