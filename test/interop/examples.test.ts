@@ -13,6 +13,8 @@ import { waitFor } from '../support/wait-for.ts';
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const EXAMPLES = fileURLToPath(new URL('../../manifests/examples', import.meta.url));
 
+const index = readFileSync(join(EXAMPLES, 'README.md'), 'utf8');
+
 /** What has to be installed for each, beside Node and the development packages. */
 const NEEDS: Readonly<Record<string, { readonly programs: readonly string[]; readonly python?: string }>> = {
   rest: { programs: ['flask'], python: 'flask' },
@@ -90,6 +92,7 @@ const isRegistered = async (service: string, options: ProcessOptions): Promise<b
 
 for (const { name } of readdirSync(EXAMPLES, { withFileTypes: true }).filter(entry => entry.isDirectory()))
   t.test(name, { skip: await skipOf(name) }, async t => {
+    t.match(index, `](${name}/README.md)`, 'the index names it');
     const { cwd, commands, placed } = await place(name);
     const options = { cwd, env };
     await using servers = new AsyncDisposableStack();

@@ -18,11 +18,17 @@ const methods = {
   audit: () => pause(10_000),
 };
 
-createServer(async (request, response) => {
+const answer = async request => {
   const { next } = read(await buffer(request));
   const [method, count] = [next(), next()];
   const args = Array.from({ length: count }, next);
-  const answer =
-    method in methods ? reply(await methods[method](...args)) : fault('NoSuchMethodException', `no method ${method}`);
-  response.writeHead(200, { 'content-type': TYPE }).end(answer);
+  if (!Object.hasOwn(methods, method)) return fault('NoSuchMethodException', `no method ${method}`);
+  return reply(await methods[method](...args));
+};
+
+createServer((request, response) => {
+  response.setHeader('content-type', TYPE);
+  void answer(request)
+    .catch(error => fault('ServiceException', String(error)))
+    .then(bytes => response.end(bytes));
 }).listen(Number(process.argv[2]), '127.0.0.1');
