@@ -60,11 +60,16 @@ t.test('the demo runs on every edge over mTLS, says so in JSON, and leaves nothi
       'catalog-v2 inventory grpc',
       'orders inventory grpc',
       'orders payments http',
+      'orders points hessian',
+      'orders journal tcp',
+      'catalog-v1 ratings thrift',
+      'catalog-v2 ratings thrift',
     ]),
   );
-  for (const { from, to, requests = 0, failures, p50 = 0, p99 = 0, security } of edges) {
+  for (const { from, to, protocol, requests = 0, failures, p50 = 0, p99 = 0, security } of edges) {
     t.match({ failures, security }, { failures: 0, security: 'mutual_tls' }, `${from} ${to}`);
-    t.ok(requests > 0 && p50 > 0 && p99 >= p50, `${from} ${to}`);
+    t.ok(requests > 0, `${from} ${to}`);
+    t.ok(protocol === 'tcp' || (p50 > 0 && p99 >= p50), `${from} ${to} took some time`);
   }
   const retries = edges.find(({ to }) => to === 'payments')?.retries ?? 0;
   t.ok(retries > 0, 'what payments refused was tried again');
