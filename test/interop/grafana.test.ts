@@ -41,13 +41,13 @@ t.test('every query returns data', { skip: missing('prometheus') }, async t => {
     spec: { selector: { app: 'nobody' }, ports: [{ port: 80, appProtocol: 'http' }] },
   });
   const [rawPort, upstreamPort] = await Promise.all([freePort(), freePort()]);
-  const units = await Promise.all([
+  const [first, second, raw] = await Promise.all([
     mesh.run({ service: 'app' }),
     mesh.run({ service: 'app' }),
     mesh.run({ service: 'raw', flags: ['--port', `tcp=${rawPort}`], env: { PORT: String(rawPort) } }),
-    mesh.runCaller('client', ['--upstream', `raw=${upstreamPort}`]),
   ]);
-  const [, second, , caller] = units;
+  const caller = mesh.runCaller('client', ['--upstream', `raw=${upstreamPort}`]);
+  const units = [first, second, raw, caller];
   await Promise.all(units.map(unit => unit.ready()));
   const targets = await Promise.all(units.map(unit => unit.metricsAddress()));
   const cwd = t.testdir();
