@@ -171,8 +171,10 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   /** The attempt did not bring an answer: once more, or the answer says why. */
-  attemptFailed(error: ProxyError): void {
+  attemptFailed(failure: ProxyError): void {
     if (this.done) return;
+    // Whatever fails when the time is up: a server that ends a call then resets it, perhaps before our own timer has fired.
+    const error = this.deadlineMs > 0 && this.context.clock.nowMs() >= this.deadlineMs ? DEADLINE_PASSED : failure;
     this.error = error;
     const { upstream } = this;
     this.upstream = undefined;
@@ -194,6 +196,9 @@ export class Exchange implements RequestSink, ResponseSink {
     if (this.upstream !== undefined && !(this.requestEnded && this.error === undefined))
       this.upstream.reset(this.error ?? ABANDONED);
     if (!this.requestEnded) this.copy?.giveUp(ABANDONED);
+    // What an upstream has not passed on by now it never will.
+    this.attemptConsumed = this.requestBytes;
+    this.creditCaller();
     this.endSteps(0);
   }
 
@@ -345,6 +350,7 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   requestConsumed(bytes: number): void {
+    if (this.done) return;
     this.attemptConsumed += bytes;
     if (!this.replaying) this.creditCaller();
   }
@@ -357,5 +363,6 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 }
 
+const DEADLINE_PASSED = proxyError('DEADLINE_EXCEEDED', 'request_timeout');
 /** The answer is complete before the request: nobody wants the rest. */
 const ABANDONED = proxyError('DOWNSTREAM_RESET', 'abandoned');

@@ -133,7 +133,7 @@ export class MessageWriter {
       if (tail !== '') free = socket.write(tail, 'latin1');
     }
     if (!free) this.hold();
-    if (length > 0) this.giveCredit(length);
+    if (length > 0 || this.over) this.giveCredit(length);
   }
 
   /** What is written during one turn of the event loop goes out in one system call: TLS hands over at most 16 KiB at a time. */

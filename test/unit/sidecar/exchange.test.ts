@@ -192,8 +192,23 @@ t.test('an answer that is complete before its request ends the request', t => {
   exchange.responseData(bytes(5), true);
   t.same(downstream.said, ['head 413', 'data 5 end']);
   t.same(upstream.said, ['data 10', 'reset abandoned']);
+  t.equal(downstream.consumed, 10, 'what the upstream had not passed on');
   exchange.requestData(bytes(10), true);
-  t.equal(downstream.consumed, 10);
+  t.equal(downstream.consumed, 20);
+  exchange.requestConsumed(10);
+  t.equal(downstream.consumed, 20, 'nothing twice');
+  t.same(world.leaks(), NO_LEAKS);
+  t.end();
+});
+
+t.test('what fails when the time is up failed because of that, although the timer is late', t => {
+  const world = createWorld({ requestTimeoutMs: 1_000 });
+  world.clock.setTimer(1_000, () => world.transport.sent[0]?.attempt.responseReset(RESET));
+  const { downstream } = world.request();
+  world.transport.connect();
+  world.clock.advance(1_000);
+  t.same(world.ended, ['504 DEADLINE_EXCEEDED request_timeout - -']);
+  t.equal(downstream.head?.status, 504);
   t.same(world.leaks(), NO_LEAKS);
   t.end();
 });

@@ -136,8 +136,8 @@ t.test('an answer that is over gets all of its credit, although the client has n
     sent += chunk.length;
     request.downstream.sendData(chunk, false);
   }
-  request.downstream.sendData(chunk, true);
-  t.equal(request.written, sent + chunk.length);
+  request.downstream.sendData(Buffer.alloc(0), true);
+  t.equal(request.written, sent);
   t.ok(server.account.held > 0, 'what is unwritten counts');
   const drained = once(server.sockets[0]!, 'drain');
   client.resume();
