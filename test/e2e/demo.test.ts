@@ -98,6 +98,22 @@ t.test('Ctrl-C ends it in order; kill -9 leaves no process behind either', async
   t.ok(await nobodyLeft(`kill-${process.pid}`));
 });
 
+const needsProc = process.platform === 'linux' ? false : 'needs /proc';
+
+t.test('a sidecar that ends by itself ends the demo, which says which', { skip: needsProc }, async t => {
+  const mark = `lost-${process.pid}`;
+  await using demo = new RunningProcess(process.execPath, [PROGRAM, 'demo'], { env: envFor(mark) });
+  const sidecar = await waitFor(
+    'the sidecar of points',
+    () => marked(mark).find(pid => readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--service\0points\0')),
+    60_000,
+  );
+  process.kill(sidecar, 'SIGKILL');
+  t.match(await demo.exited, { code: 1 }, demo.output());
+  t.match(demo.stderr, /points ended by itself/);
+  t.ok(await nobodyLeft(mark));
+});
+
 t.test('wrong usage is 2', async t => {
   const run = (...flags: readonly string[]) =>
     runToEnd(process.execPath, [PROGRAM, 'demo', ...flags], { env: envFor('no') });
