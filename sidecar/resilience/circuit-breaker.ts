@@ -30,7 +30,7 @@ export class CircuitBreaker {
   constructor(
     limits: CircuitBreakerView,
     onRefuse: (limit: Limit, max: number) => void = () => {},
-    counts = new Int32Array(BREAKER_COUNTS),
+    counts: Int32Array = new Int32Array(BREAKER_COUNTS),
   ) {
     this.limits = limits;
     this.onRefuse = onRefuse;

@@ -18,7 +18,7 @@ export class RetryBudget {
   private readonly counts: Int32Array;
 
   /** `counts`: `BUDGET_COUNTS` of them, of which none counts yet, or which another worker's budget of the same view counts in. */
-  constructor(view: RetryBudgetView, clock: Clock, counts = new Int32Array(BUDGET_COUNTS)) {
+  constructor(view: RetryBudgetView, clock: Clock, counts: Int32Array = new Int32Array(BUDGET_COUNTS)) {
     this.view = view;
     this.clock = clock;
     this.counts = counts;

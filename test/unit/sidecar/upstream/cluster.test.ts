@@ -101,7 +101,7 @@ t.test('an ejection holds from the next picker on', t => {
   const { clusters } = start();
   clusters.apply(snapshotOf(app()));
   const cluster = clusters.get('app.default:80')!;
-  cluster.endpoints[0]!.health = 'ejected';
+  cluster.endpoints[0]!.changeHealth('healthy', 'ejected');
   cluster.repick();
   for (let i = 0; i < 20; i++) t.equal(cluster.pick(undefined)?.address, B.address);
   t.end();
