@@ -1,10 +1,11 @@
 import type { Clock } from '../../common/clock.ts';
 import { COLLECTED_METRICS, type CollectedMetric, TRAFFIC_METRICS } from './definitions.ts';
-import { type ExpositionFormat, expose, type Family, type Labels } from './exposition.ts';
+import { type ExpositionFormat, expose, type Family } from './exposition.ts';
 import { OVERFLOW_LABEL, type RequestLabels, type RetryLabels, type TcpLabels } from './labels.ts';
 import { MethodNames } from './method-names.ts';
+import { type CollectedSample, type MetricsPart, together } from './metrics-part.ts';
 import { OpenConnections } from './open-connections.ts';
-import { type BuildInfo, processFamilies } from './process-metrics.ts';
+import { type BuildInfo, processFamilies, threadUsage } from './process-metrics.ts';
 import { REQUEST_WIDTH, recordRequest, requestFamilies } from './request-metrics.ts';
 import { type Series, SeriesTable } from './series-table.ts';
 import { TCP_CLOSED, TCP_OPENED, TCP_RECEIVED, TCP_SENT, TCP_WIDTH, tcpFamilies } from './tcp-metrics.ts';
@@ -22,17 +23,12 @@ export interface MetricsOptions {
   readonly maxSeries?: number;
 }
 
-/** What an owner says at a scrape: a value and its labels. */
-export interface CollectedSample {
-  readonly labels: Labels;
-  readonly value: number;
-}
-
 export type RequestSeries = Series<RequestLabels>;
 export type TcpSeries = Series<TcpLabels>;
 
 /**
- * Everything that a sidecar counts. Owned by `proxy.ts`; lives as long as the sidecar.
+ * Everything that a worker counts; the first one's shows what all have counted. Owned by `main`, or by the program of a further worker; lives as long
+ * as its thread.
  *
  * A series is looked up once and kept by the caller, who asks for it again when `live` is false; counting is then an addition into a
  * typed array. A scrape copies the numbers as they stand, so they are exact.
@@ -46,6 +42,8 @@ export class Metrics implements AsyncDisposable {
   private readonly tcp: SeriesTable<TcpLabels>;
   private readonly retries: SeriesTable<RetryLabels>;
   private readonly collectors = new Map<CollectedMetric, (() => Iterable<CollectedSample>)[]>();
+  /** What the other workers count, asked at each scrape; undefined: there is no other. */
+  others: (() => Promise<readonly MetricsPart[]>) | undefined = undefined;
   private sweepTimer;
 
   constructor({ clock, build, maxSeries = DEFAULT_MAX_SERIES }: MetricsOptions) {
@@ -111,35 +109,64 @@ export class Metrics implements AsyncDisposable {
     else collectors.push(rows);
   }
 
-  /** The body of a scrape, in chunks of whole lines. The numbers are those of the moment of the call. */
+  /** The body of a scrape, in chunks of whole lines. The numbers are those of the moment of the call, of other workers those of when it reaches them. */
   expose(format: ExpositionFormat): AsyncGenerator<string, void, undefined> {
-    return expose(this.collect(), format);
+    return this.others === undefined ? expose(this.collect(), format) : this.exposeAll(this.others(), format);
   }
 
-  /** All metrics as they stand now. */
-  collect(): Family[] {
+  private async *exposeAll(
+    others: Promise<readonly MetricsPart[]>,
+    format: ExpositionFormat,
+  ): AsyncGenerator<string, void, undefined> {
+    yield* expose(this.collect(await others), format);
+  }
+
+  /** What this worker counts, for the one that shows it. */
+  part(): MetricsPart {
     this.connections.reportAll();
+    return {
+      requests: this.requests.rows(),
+      tcp: this.tcp.rows(),
+      retries: this.retries.rows(),
+      collected: new Map(Array.from(this.collectors, ([name, rows]) => [name, rows.flatMap(each => [...each()])])),
+      thread: threadUsage(),
+    };
+  }
+
+  /** All metrics as they stand now, and those of other workers as they were handed over. */
+  collect(others: readonly MetricsPart[] = []): Family[] {
+    this.connections.reportAll();
+    const alone = others.length === 0;
+    const requests = alone ? this.requests : this.requests.plus(others.map(part => part.requests));
+    const tcp = alone ? this.tcp : this.tcp.plus(others.map(part => part.tcp));
+    const retries = alone ? this.retries : this.retries.plus(others.map(part => part.retries));
     return [
-      ...requestFamilies(this.requests),
-      ...tcpFamilies(this.tcp),
+      ...requestFamilies(requests),
+      ...tcpFamilies(tcp),
       {
         name: 'outrider_retries_total',
         definition: TRAFFIC_METRICS.outrider_retries_total,
-        samples: Array.from(this.retries.all(), ({ labels, offset }) => ({
+        samples: Array.from(retries.all(), ({ labels, offset }) => ({
           sharedLabels: { ...labels },
-          value: this.retries.slots[offset]!,
+          value: retries.slots[offset]!,
         })),
       },
       ...Array.from(this.collectors, ([name, collectors]) => ({
         name,
         definition: COLLECTED_METRICS[name],
-        samples: collectors.flatMap(rows => [...rows()]),
+        samples: alone
+          ? collectors.flatMap(rows => [...rows()])
+          : together(name, [
+              ...collectors.flatMap(rows => [...rows()]),
+              ...others.flatMap(({ collected }) => collected.get(name) ?? []),
+            ]),
       })),
-      ...processFamilies(this.build, this.clock.wallMs(), {
-        requests: this.requests.size,
-        tcp: this.tcp.size,
-        retries: this.retries.size,
-      }),
+      ...processFamilies(
+        this.build,
+        this.clock.wallMs(),
+        { requests: requests.size, tcp: tcp.size, retries: retries.size },
+        [threadUsage(), ...others.map(({ thread }) => thread)],
+      ),
     ];
   }
 

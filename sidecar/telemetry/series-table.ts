@@ -32,6 +32,12 @@ export interface SeriesTableOptions<Labels> {
   readonly busy?: (slots: Float64Array, offset: number) => boolean;
 }
 
+/** All series of a table as they stand, for another thread: the numbers of each lie behind each other, in the order of the labels. */
+export interface Rows<Labels> {
+  readonly labels: readonly Labels[];
+  readonly numbers: Float64Array;
+}
+
 const FIRST_ROWS = 16;
 
 /**
@@ -68,6 +74,28 @@ export class SeriesTable<Labels extends LabelSet<Labels>> {
   /** All live series, the overflow series with them once it was needed. */
   all(): Iterable<Series<Labels>> {
     return this.byKey.values();
+  }
+
+  rows(): Rows<Labels> {
+    const { width } = this.options;
+    const series = [...this.byKey.values()];
+    const numbers = new Float64Array(series.length * width);
+    for (const [at, { offset }] of series.entries())
+      numbers.set(this.slots.subarray(offset, offset + width), at * width);
+    return { labels: series.map(({ labels }) => labels), numbers };
+  }
+
+  /** A table of these numbers and the others' together. */
+  plus(others: readonly Rows<Labels>[]): SeriesTable<Labels> {
+    const { width } = this.options;
+    const sum = new SeriesTable<Labels>({ ...this.options, maxSeries: Number.POSITIVE_INFINITY });
+    for (const { labels, numbers } of [this.rows(), ...others]) {
+      for (const [at, each] of labels.entries()) {
+        const { offset } = sum.find(each, 0);
+        for (let i = 0; i < width; i++) sum.slots[offset + i]! += numbers[at * width + i]!;
+      }
+    }
+    return sum;
   }
 
   /** Drops what has been idle too long. To be called about once a minute: this is how exact the idle time is. */

@@ -222,8 +222,7 @@ export class Clusters {
   private keep(next: Map<string, Endpoint>, key: string, view: EndpointView, nowMs: number): Endpoint {
     const { cells = ownCells } = this.parts;
     const endpoint =
-      this.endpoints.get(key) ??
-      new Endpoint(view, nowMs, key, cells(`endpoint ${key}`, ENDPOINT_BYTES));
+      this.endpoints.get(key) ?? new Endpoint(view, nowMs, key, cells(`endpoint ${key}`, ENDPOINT_BYTES));
     endpoint.view = view;
     next.set(key, endpoint);
     return endpoint;

@@ -21,7 +21,8 @@ export interface TransportParts {
 }
 
 /** How plain connections are used; `link` is the mesh's own. */
-export type TransportKind = 'http1' | 'http2' | 'tcp' | 'thrift';
+export const TRANSPORT_KINDS = ['http1', 'http2', 'tcp', 'thrift'] as const;
+export type TransportKind = (typeof TRANSPORT_KINDS)[number];
 
 const NO_HELLO = Buffer.alloc(0);
 /** Streams that we open on one plain HTTP/2 connection, when the server allows as many. */

@@ -62,6 +62,12 @@ const pairSnapshot = (
   })),
 });
 
+/** What the suites are run with once more: `OUTRIDER_TEST_WORKERS=2`. */
+const workers = (): Readonly<Record<string, string>> => {
+  const count = process.env.OUTRIDER_TEST_WORKERS ?? '';
+  return count === '' ? {} : { OUTRIDER_WORKERS: count };
+};
+
 /** Starts both, waits until both are ready. */
 export const startSidecarPair = async (options: PairOptions): Promise<SidecarPair> => {
   const { services } = options;
@@ -83,6 +89,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
     ports: { inbound: inboundA!, outbound: outboundA!, admin: adminA!, metrics: metricsA! },
     env: {
       OUTRIDER_UPSTREAMS: [...upstreams].map(([name, port]) => `${name}=127.0.0.1:${port}`).join(','),
+      ...workers(),
       ...options.env?.a,
     },
   });
@@ -92,6 +99,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
     ports: { inbound: inboundB!, outbound: outboundB!, admin: adminB!, metrics: metricsB! },
     env: {
       OUTRIDER_APP_PORTS: services.map(service => `${service.protocol}=${service.appPort}`).join(','),
+      ...workers(),
       ...options.env?.b,
     },
   });
