@@ -93,7 +93,8 @@ for (const algorithm of ALGORITHMS) {
     const endpoints = endpointsOf(1, 1, 1, 1);
     const outlierDetection = { ...DEFAULT_POLICY.outlierDetection!, panicThresholdPercent: 50 };
     const sharesWith = (ejected: number): number[] => {
-      for (const [at, endpoint] of endpoints.entries()) endpoint.changeHealth(endpoint.health, at < ejected ? 'ejected' : 'healthy');
+      for (const [at, endpoint] of endpoints.entries())
+        endpoint.changeHealth(endpoint.health, at < ejected ? 'ejected' : 'healthy');
       return sharesOf(pickerOf(endpoints, algorithm, { outlierDetection }), endpoints, 800);
     };
     t.same(sharesWith(2).slice(0, 2), [0, 0], 'half of them are enough');
