@@ -105,7 +105,14 @@ export class SidecarProxy implements Drainable {
       worker: place.number,
       workers: place.count,
     });
-    const parts: TransportParts = { account: budget, blocks, clock, random, heads: new Http1ResponseHeads() };
+    const parts: TransportParts = {
+      account: budget,
+      blocks,
+      clock,
+      random,
+      heads: new Http1ResponseHeads(),
+      worker: place,
+    };
     this.endpoints = new EndpointTransports({ parts, store: identities, hello });
     this.app = new AppTransports(parts, config.appAddress, config.appPorts, place.cells);
     const isOwn = ownListeners(() => this.listeners.map(listener => listener.address));
