@@ -42,7 +42,7 @@ export class PeerWorkers<Connection> {
 
   /** Several workers of the peer are ours to use. */
   get several(): boolean {
-    return this.own.count < this.count && this.isWanted(this.own.number + this.own.count);
+    return this.own.number + this.own.count < this.count;
   }
 
   /** Whether one that should be reached is not, `open` being the connections that take requests. */
