@@ -2,6 +2,7 @@ import type { Clock } from '../../common/clock.ts';
 import { COLLECTED_METRICS, type CollectedMetric, TRAFFIC_METRICS } from './definitions.ts';
 import { type ExpositionFormat, expose, type Family } from './exposition.ts';
 import { OVERFLOW_LABEL, type RequestLabels, type RetryLabels, type TcpLabels } from './labels.ts';
+import { MergedTable } from './merged-table.ts';
 import { MethodNames } from './method-names.ts';
 import { type CollectedSample, type MetricsPart, together } from './metrics-part.ts';
 import { OpenConnections } from './open-connections.ts';
@@ -44,15 +45,24 @@ export class Metrics implements AsyncDisposable {
   private readonly collectors = new Map<CollectedMetric, (() => Iterable<CollectedSample>)[]>();
   /** What the other workers count, asked at each scrape; undefined: there is no other. */
   others: (() => Promise<readonly MetricsPart[]>) | undefined = undefined;
+  private readonly merged;
   private sweepTimer;
 
   constructor({ clock, build, maxSeries = DEFAULT_MAX_SERIES }: MetricsOptions) {
     this.clock = clock;
     this.build = build;
     const common = { maxSeries, idleMs: IDLE_MS };
-    this.requests = new SeriesTable({ ...common, width: REQUEST_WIDTH, overflow: OVERFLOW_REQUEST });
-    this.tcp = new SeriesTable({ ...common, width: TCP_WIDTH, overflow: OVERFLOW_TCP, busy: hasOpenConnections });
-    this.retries = new SeriesTable({ ...common, width: 1, overflow: OVERFLOW_RETRY });
+    const requests = { ...common, width: REQUEST_WIDTH, overflow: OVERFLOW_REQUEST };
+    const tcp = { ...common, width: TCP_WIDTH, overflow: OVERFLOW_TCP, busy: hasOpenConnections };
+    const retries = { ...common, width: 1, overflow: OVERFLOW_RETRY };
+    this.requests = new SeriesTable(requests);
+    this.tcp = new SeriesTable(tcp);
+    this.retries = new SeriesTable(retries);
+    this.merged = {
+      requests: new MergedTable(requests),
+      tcp: new MergedTable(tcp),
+      retries: new MergedTable(retries),
+    };
     this.sweepTimer = clock.setTimer(SWEEP_MS, () => this.sweep());
   }
 
@@ -111,14 +121,12 @@ export class Metrics implements AsyncDisposable {
 
   /** The body of a scrape, in chunks of whole lines. The numbers are those of the moment of the call, of other workers those of when it reaches them. */
   expose(format: ExpositionFormat): AsyncGenerator<string, void, undefined> {
-    return this.others === undefined ? expose(this.collect(), format) : this.exposeAll(this.others(), format);
-  }
-
-  private async *exposeAll(
-    others: Promise<readonly MetricsPart[]>,
-    format: ExpositionFormat,
-  ): AsyncGenerator<string, void, undefined> {
-    yield* expose(this.collect(await others), format);
+    if (this.others === undefined) return expose(this.collect(), format);
+    // At once and not when the reader comes: each part must be added behind the one before it.
+    return exposeLater(
+      this.others().then(parts => this.collect(parts)),
+      format,
+    );
   }
 
   /** What this worker counts, for the one that shows it. */
@@ -137,9 +145,8 @@ export class Metrics implements AsyncDisposable {
   collect(others: readonly MetricsPart[] = []): Family[] {
     this.connections.reportAll();
     const alone = others.length === 0;
-    const requests = alone ? this.requests : this.requests.plus(others.map(part => part.requests));
-    const tcp = alone ? this.tcp : this.tcp.plus(others.map(part => part.tcp));
-    const retries = alone ? this.retries : this.retries.plus(others.map(part => part.retries));
+    const own = { requests: this.requests, tcp: this.tcp, retries: this.retries };
+    const { requests, tcp, retries } = alone ? own : this.merge(others);
     return [
       ...requestFamilies(requests),
       ...tcpFamilies(tcp),
@@ -170,6 +177,17 @@ export class Metrics implements AsyncDisposable {
     ];
   }
 
+  private merge(others: readonly MetricsPart[]) {
+    const nowMs = this.clock.nowMs();
+    const { merged } = this;
+    const rows = <Table extends 'requests' | 'tcp' | 'retries'>(table: Table) => others.map(part => part[table]);
+    return {
+      requests: merged.requests.update([this.requests.rows(), ...rows('requests')], nowMs),
+      tcp: merged.tcp.update([this.tcp.rows(), ...rows('tcp')], nowMs),
+      retries: merged.retries.update([this.retries.rows(), ...rows('retries')], nowMs),
+    };
+  }
+
   private sweep(): void {
     const nowMs = this.clock.nowMs();
     for (const table of [this.requests, this.tcp, this.retries]) table.sweep(nowMs);
@@ -182,6 +200,13 @@ export class Metrics implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.sweepTimer.cancel();
   }
+}
+
+async function* exposeLater(
+  families: Promise<Family[]>,
+  format: ExpositionFormat,
+): AsyncGenerator<string, void, undefined> {
+  yield* expose(await families, format);
 }
 
 /** What `MethodNames` counts by. */

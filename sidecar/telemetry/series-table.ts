@@ -76,6 +76,7 @@ export class SeriesTable<Labels extends LabelSet<Labels>> {
     return this.byKey.values();
   }
 
+  /** A copy of it as it stands. */
   rows(): Rows<Labels> {
     const { width } = this.options;
     const series = [...this.byKey.values()];
@@ -83,19 +84,6 @@ export class SeriesTable<Labels extends LabelSet<Labels>> {
     for (const [at, { offset }] of series.entries())
       numbers.set(this.slots.subarray(offset, offset + width), at * width);
     return { labels: series.map(({ labels }) => labels), numbers };
-  }
-
-  /** A table of these numbers and the others' together. */
-  plus(others: readonly Rows<Labels>[]): SeriesTable<Labels> {
-    const { width } = this.options;
-    const sum = new SeriesTable<Labels>({ ...this.options, maxSeries: Number.POSITIVE_INFINITY });
-    for (const { labels, numbers } of [this.rows(), ...others]) {
-      for (const [at, each] of labels.entries()) {
-        const { offset } = sum.find(each, 0);
-        for (let i = 0; i < width; i++) sum.slots[offset + i]! += numbers[at * width + i]!;
-      }
-    }
-    return sum;
   }
 
   /** Drops what has been idle too long. To be called about once a minute: this is how exact the idle time is. */
@@ -159,4 +147,4 @@ export class SeriesTable<Labels extends LabelSet<Labels>> {
   }
 }
 
-const keyOf = (labels: object): string => JSON.stringify(Object.values(labels));
+export const keyOf = (labels: object): string => JSON.stringify(Object.values(labels));
