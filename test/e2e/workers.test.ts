@@ -135,7 +135,7 @@ t.test('an instance that fails is ejected by what all workers have seen, and for
   await pool.close();
 });
 
-t.test('a new level of the log holds for all workers', async t => {
+t.test('a new level of the log holds for all workers', async () => {
   const level = async (name: string) => {
     const answer = await request(`http://127.0.0.1:${pair.b.ports.admin}/logging?level=${name}`, { method: 'POST' });
     await answer.body.dump();
