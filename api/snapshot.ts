@@ -174,6 +174,8 @@ export interface RouteView {
   readonly fault?: FaultView;
   /** Absent: none. */
   readonly mirror?: MirrorView;
+  /** Thrift: no call gets a reply, whatever its message says. Absent: as the message says. */
+  readonly oneway?: boolean;
 }
 
 /** Where copies of requests go. Envoy: request_mirror_policies. */

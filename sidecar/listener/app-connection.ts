@@ -11,6 +11,7 @@ import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin, PlainOrigin } from '../origin.ts';
+import type { RequestHead } from '../protocol/head.ts';
 import { HessianHeads } from '../protocol/hessian/call-heads.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
@@ -42,6 +43,8 @@ export interface AppConnectionOptions {
   readonly isRawTcp: (target: string) => boolean;
   /** True when the service behind `target` is declared as Thrift: its calls are read, unless they are of a kind that is passed on as TCP. */
   readonly isThrift: (target: string) => boolean;
+  /** True when a rule of the service behind `target` says that Thrift calls with this head get no reply. */
+  readonly isOneway: (target: string, head: RequestHead) => boolean;
   /** True when the service behind `target` is declared as Hessian: what is posted there may be a call, whatever its content type. */
   readonly isHessian: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
@@ -175,7 +178,7 @@ export class AppConnections {
   }
 
   private serveThrift(socket: net.Socket, state: AppListenerState, target: string): void {
-    const { connections, clock, exchange, onProtocolError } = this.options;
+    const { connections, clock, exchange, isOneway, onProtocolError } = this.options;
     const waiting: ServerConnection = { drain: () => socket.destroy(), close: () => socket.destroy() };
     connections.add(waiting);
     const serve = (detected: DetectedThrift, bytes: Buffer): void => {
@@ -188,6 +191,7 @@ export class AppConnections {
         ...detected,
         authority: target,
         heads: state.calls,
+        isOneway: head => isOneway(target, head),
         account: exchange.account,
         onRequest: this.onRequest(state),
         onProtocolError,

@@ -3,7 +3,7 @@ import t from 'tap';
 import type { RouteView } from '../../api/snapshot.ts';
 import { startSidecarPair } from '../support/pair.ts';
 import { startThriftApp, ThriftClient } from '../support/thrift-app.ts';
-import { EXCEPTION, REPLY, type Wire } from '../support/thrift-bytes.ts';
+import { CALL, EXCEPTION, REPLY, thriftCall, type Wire } from '../support/thrift-bytes.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const WIRE: Wire = { transport: 'header', protocol: 'compact', headers: { Tenant: 'blue' } };
@@ -51,6 +51,7 @@ const ROUTES: readonly RouteView[] = [
     },
   ),
   route('fault', '/-/(?:big)', { many: 1 }, { fault: { delayMs: 0, delayPercent: 0, abortPercent: 30 } }),
+  route('oneway', '/(?:-|Calc)/(?:never)', { many: 1 }, { oneway: true }),
   route('rest', '/.*', { many: 1 }),
 ];
 
@@ -138,6 +139,20 @@ t.test('calls of a rule with a mirror are copied to it, and its answers are drop
       .sort(),
     texts.sort(),
   );
+});
+
+t.test('a method that a rule says gets no reply holds up nothing, although its messages are calls', async t => {
+  const opened = (): number => apps.reduce((sum, { connections }) => sum + connections, 0);
+  const came = (): number =>
+    apps.flatMap(({ seen }) => seen).filter(({ name, type }) => name === 'never' && type === CALL).length;
+  const before = opened();
+  using client = new ThriftClient(pair.upstream('split'), WIRE);
+  for (let i = 0; i < 30; i++) {
+    client.socket.write(thriftCall(WIRE, 'never', i, 'x'));
+    t.match(await client.call('declared', 'next'), { type: REPLY, text: 'next' });
+  }
+  await waitFor('all of them', () => came() === 30);
+  t.equal(opened(), before, 'the connections to the apps go on');
 });
 
 t.test('a route matches a header of the THeader', async t => {

@@ -59,6 +59,7 @@ const serve = (
   const socket = newSocket();
   const connection = new ThriftServerConnection(socket, {
     ...detected,
+    isOneway: () => false,
     authority: 'calc',
     heads: new CallHeads(),
     account,

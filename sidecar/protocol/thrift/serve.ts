@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { type ProxyError, proxyError } from '../../errors/proxy-error.ts';
-import { NO_FIELDS } from '../head.ts';
+import { NO_FIELDS, type RequestHead } from '../head.ts';
 import { Input, type InputReader } from '../http1/input.ts';
 import { resetSocket } from '../http1/reset-socket.ts';
 import type { BufferAccount, OnRequest, RequestSink } from '../stream.ts';
@@ -18,6 +18,8 @@ export interface ThriftServerOptions {
   /** The service that the listener stands for. */
   readonly authority: string;
   readonly heads: CallHeads;
+  /** Calls with this head get no reply, although their messages do not say so. */
+  readonly isOneway: (head: RequestHead) => boolean;
   readonly account: BufferAccount;
   readonly onRequest: OnRequest;
   readonly onProtocolError: (error: ProxyError) => void;
@@ -112,20 +114,28 @@ export class ThriftServerConnection implements InputReader, CallOwner {
   }
 
   private begin(chunk: Buffer, at: number): number {
-    const { transport, protocol, authority, heads, onRequest, account } = this.options;
+    const { transport, protocol, onRequest, account } = this.options;
     const start = parseMessageStart(transport, protocol, chunk, at);
     if (start === undefined) return at;
     if (typeof start === 'string') return this.refuse(start, undefined, chunk.length);
-    const oneway = start.type === ONEWAY;
-    if (start.type >= REPLY && !oneway) return this.refuse('thrift_message_type', start, chunk.length);
+    if (start.type >= REPLY && start.type !== ONEWAY) return this.refuse('thrift_message_type', start, chunk.length);
+    const { head, oneway } = this.headOf(start);
     const call = new ThriftServerCall(this, start, { transport, protocol: start.protocol, oneway });
     this.call = call;
     this.end = new MessageEnd(start);
     this.window = new Window(account);
     this.state = 'body';
     const volatile = start.bytes < 0 ? NO_FIELDS : ['content-length', String(start.bytes)];
-    call.sink = onRequest(call, heads.get(authority, transport, start, oneway), volatile, false);
+    call.sink = onRequest(call, head, volatile, false);
     return this.readBody(chunk, start.messageAt);
+  }
+
+  private headOf(start: MessageStart): { readonly head: RequestHead; readonly oneway: boolean } {
+    const { transport, authority, heads, isOneway } = this.options;
+    const said = start.type === ONEWAY;
+    const head = heads.get(authority, transport, start, said);
+    if (said || !isOneway(head)) return { head, oneway: said };
+    return { head: heads.get(authority, transport, start, true), oneway: true };
   }
 
   private readBody(chunk: Buffer, at: number): number {

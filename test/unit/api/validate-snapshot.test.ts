@@ -188,6 +188,13 @@ t.test('members of the prototype do not count', t => {
   t.end();
 });
 
+t.test('that calls get no reply is true or false', t => {
+  const oneway = 'services[0].ports[0].routes[0].oneway';
+  t.equal(validateSnapshot(broken(oneway, true)), undefined);
+  t.equal(validateSnapshot(broken(oneway, 'yes'))?.path, oneway);
+  t.end();
+});
+
 t.test('a mirror is a service of the same snapshot', t => {
   const mirror = 'services[0].ports[0].routes[0].mirror';
   const pathOf = (value: unknown) => validateSnapshot(broken(mirror, value))?.path.replace(mirror, 'mirror');

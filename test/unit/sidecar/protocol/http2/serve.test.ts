@@ -423,7 +423,7 @@ test('after the end the peer may take its time to read, but not for ever', async
 test('PING is answered with its own bytes; unknown frames and settings are ignored', async t => {
   const bench = await ServerBench.open(t);
   await bench.receive(
-    ping(0, '\x00\x01\x02\x03\xff\xfe\x80\x7f'.slice(0, 4) + 'abcd'),
+    ping(0, '\x00\x01\x02\x03abcd'),
     frame(0x77, 255, 0, Buffer.alloc(9)),
     settings({ 99: 7 }),
   );
