@@ -127,6 +127,8 @@ export interface PolicyView {
   /** null: off. */
   readonly outlierDetection: OutlierDetectionView | null;
   readonly retryBudget: RetryBudgetView;
+  /** Whether the Thrift calls of one client connection may be under way at once. Absent: they keep their order. */
+  readonly thriftPipelining?: 'parallel' | 'ordered';
 }
 
 /** Envoy: circuit_breakers.thresholds. Counted per service port and sidecar. */

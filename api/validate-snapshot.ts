@@ -111,27 +111,30 @@ const shape =
     return undefined;
   };
 
-const policy = shape({
-  loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
-  connectTimeoutMs: positiveMs,
-  requestTimeoutMs: durationMs,
-  idleTimeoutMs: durationMs,
-  circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
-  outlierDetection: orNull(
-    shape({
-      consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
-      baseEjectionMs: durationMs,
-      maxEjectionMs: durationMs,
-      maxEjectionPercent: percent,
-      panicThresholdPercent: percent,
+const policy = shape(
+  {
+    loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
+    connectTimeoutMs: positiveMs,
+    requestTimeoutMs: durationMs,
+    idleTimeoutMs: durationMs,
+    circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
+    outlierDetection: orNull(
+      shape({
+        consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
+        baseEjectionMs: durationMs,
+        maxEjectionMs: durationMs,
+        maxEjectionPercent: percent,
+        panicThresholdPercent: percent,
+      }),
+    ),
+    retryBudget: shape({
+      ratio,
+      minRetries: count,
+      windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
     }),
-  ),
-  retryBudget: shape({
-    ratio,
-    minRetries: count,
-    windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
-  }),
-});
+  },
+  { thriftPipelining: oneOf(['ordered', 'parallel']) },
+);
 
 /** A value, or a pattern that compiles. */
 const pattern = (kind: Check): Check => {

@@ -177,6 +177,7 @@ export class SidecarProxy {
       isRawTcp: target => this.routing.table.find(target)?.port.protocol === 'tcp',
       isThrift: target => this.routing.table.find(target)?.port.protocol === 'thrift',
       isOneway: (target, head) => isOneway(this.routing.table.find(target), head),
+      pipelines: target => this.routing.table.find(target)?.port.policy.thriftPipelining === 'parallel',
       isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
       isKnown: target => this.routing.table.find(target) !== undefined,
       onProtocolError: onProtocolError('outbound'),

@@ -32,6 +32,7 @@ export const intercept = ({ config, inbound, ...options }: InterceptOptions): In
     isRawTcp: target => protocolAt(target) === 'tcp',
     isThrift: target => protocolAt(target) === 'thrift',
     isOneway: () => false,
+    pipelines: () => false,
     isHessian: target => protocolAt(target) === 'hessian',
   });
   return new Interception({

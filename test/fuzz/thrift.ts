@@ -60,6 +60,7 @@ const serve = (
   const connection = new ThriftServerConnection(socket, {
     ...detected,
     isOneway: () => false,
+    maxParallel: 1,
     authority: 'calc',
     heads: new CallHeads(),
     account,

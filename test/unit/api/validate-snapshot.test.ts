@@ -188,6 +188,13 @@ t.test('members of the prototype do not count', t => {
   t.end();
 });
 
+t.test('pipelining is one of two words', t => {
+  const pipelining = 'services[0].ports[0].policy.thriftPipelining';
+  t.equal(validateSnapshot(broken(pipelining, 'parallel')), undefined);
+  t.equal(validateSnapshot(broken(pipelining, 'both'))?.path, pipelining);
+  t.end();
+});
+
 t.test('that calls get no reply is true or false', t => {
   const oneway = 'services[0].ports[0].routes[0].oneway';
   t.equal(validateSnapshot(broken(oneway, true)), undefined);
