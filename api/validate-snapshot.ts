@@ -35,6 +35,7 @@ const integer = (min: number, max: number, what: string): Check =>
 const port = integer(1, 65_535, 'a port, 1 to 65535');
 const durationMs = integer(0, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 0 or more');
 const count = integer(0, 2 ** 31 - 1, 'a whole number, 0 or more');
+const flag = when(value => typeof value === 'boolean', 'true or false');
 const percent = integer(0, 100, 'a whole number from 0 to 100');
 const weight = when(value => typeof value === 'number' && value >= 0 && value <= 1e6, 'a number from 0 to 1000000');
 const ratio = when(value => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1');
@@ -110,27 +111,30 @@ const shape =
     return undefined;
   };
 
-const policy = shape({
-  loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
-  connectTimeoutMs: positiveMs,
-  requestTimeoutMs: durationMs,
-  idleTimeoutMs: durationMs,
-  circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
-  outlierDetection: orNull(
-    shape({
-      consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
-      baseEjectionMs: durationMs,
-      maxEjectionMs: durationMs,
-      maxEjectionPercent: percent,
-      panicThresholdPercent: percent,
+const policy = shape(
+  {
+    loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
+    connectTimeoutMs: positiveMs,
+    requestTimeoutMs: durationMs,
+    idleTimeoutMs: durationMs,
+    circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
+    outlierDetection: orNull(
+      shape({
+        consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
+        baseEjectionMs: durationMs,
+        maxEjectionMs: durationMs,
+        maxEjectionPercent: percent,
+        panicThresholdPercent: percent,
+      }),
+    ),
+    retryBudget: shape({
+      ratio,
+      minRetries: count,
+      windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
     }),
-  ),
-  retryBudget: shape({
-    ratio,
-    minRetries: count,
-    windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
-  }),
-});
+  },
+  { thriftPipelining: oneOf(['ordered', 'parallel']) },
+);
 
 /** A value, or a pattern that compiles. */
 const pattern = (kind: Check): Check => {
@@ -215,7 +219,7 @@ const route = shape(
     attemptTimeoutMs: durationMs,
     retry: orNull(retry),
   },
-  { fault, mirror },
+  { fault, mirror, oneway: flag },
 );
 const service = shape({
   name,
@@ -249,7 +253,7 @@ const PROBES: Readonly<Record<string, Check>> = {
       ),
       64,
     ),
-    http2: when(value => typeof value === 'boolean', 'true or false'),
+    http2: flag,
   }),
   grpc: shape({ service: text }),
   tcp: shape({}),

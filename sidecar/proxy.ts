@@ -28,6 +28,7 @@ import { IdleSweep } from './resilience/idle-sweep.ts';
 import { logRefusals } from './resilience/log-refusals.ts';
 import { OutlierDetector } from './resilience/outlier-detection/detector.ts';
 import { OverloadEpisodes } from './resilience/overload-episodes.ts';
+import { isOneway } from './route/match-route.ts';
 import { Routing } from './route/routing.ts';
 import type { AccessLog } from './telemetry/access-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -204,6 +205,8 @@ export class SidecarProxy implements Drainable {
       },
       isRawTcp: target => this.routing.table.find(target)?.port.protocol === 'tcp',
       isThrift: target => this.routing.table.find(target)?.port.protocol === 'thrift',
+      isOneway: (target, head) => isOneway(this.routing.table.find(target), head),
+      pipelines: target => this.routing.table.find(target)?.port.policy.thriftPipelining === 'parallel',
       isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
       isKnown: target => this.routing.table.find(target) !== undefined,
       onProtocolError: onProtocolError('outbound'),

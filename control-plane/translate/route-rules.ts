@@ -42,6 +42,7 @@ export interface RouteRule {
   readonly retry: RetryView | null;
   readonly fault?: FaultView;
   readonly mirror: RequestMirror | undefined;
+  readonly oneway?: boolean;
 }
 
 /** `protocol`: of the port that the route is compiled for. */
@@ -111,6 +112,7 @@ const rpcRules = (
     }),
     filters: [],
     mirror: rule.mirror,
+    ...(rule.oneway === true ? { oneway: true } : {}),
     backends: backends(rule.backendRefs),
     requestTimeoutMs: rule.timeouts?.request === undefined ? null : ms(rule.timeouts.request, 0),
     attemptTimeoutMs: ms(rule.timeouts?.backendRequest, 0),

@@ -107,6 +107,7 @@ const routeView = (world: World, group: readonly Candidate[], policy: MergedPoli
     retry: rule.retry ?? policy.retry,
     ...(rule.fault === undefined ? {} : { fault: rule.fault }),
     ...mirrorView(world, route, rule),
+    ...(rule.oneway === true ? { oneway: true } : {}),
   };
 };
 

@@ -10,6 +10,8 @@ export interface ServicePort {
   readonly port: PortView;
   /** The first that matches wins; empty: everything goes to this service itself. */
   readonly rules: readonly Rule[];
+  /** A rule says that its calls get no reply. */
+  readonly hasOneway: boolean;
 }
 
 export interface Rule {
@@ -60,7 +62,13 @@ export class RouteTable {
     const name = `${service.name}.${service.namespace}`;
     const ports = new Map<number, ServicePort>();
     for (const port of service.ports) {
-      const entry: ServicePort = { key: `${name}:${port.port}`, service, port, rules: this.compile(port.routes) };
+      const entry: ServicePort = {
+        key: `${name}:${port.port}`,
+        service,
+        port,
+        rules: this.compile(port.routes),
+        hasOneway: port.routes.some(({ oneway }) => oneway === true),
+      };
       ports.set(port.port, entry);
       for (const address of service.addresses) this.addresses.set(addressKey(address, port.port), entry);
     }

@@ -280,6 +280,7 @@ t.test(
             timeouts: { request: '2s', backendRequest: '1s' },
             fault: { delay: { duration: '3s', percent: 5 } },
             mirror: { backendRef: { group: '', kind: 'Service', name: 'web', port: 80 }, percent: 20 },
+            oneway: true,
             ...toV1,
           },
           { name: 'pattern', matches: [{ method: { type: 'RegularExpression', method: 'get.*|list' } }], ...toV1 },
@@ -304,7 +305,9 @@ t.test(
       retry: { attempts: 1, on: ['reset'], codes: [] },
       fault: { delayMs: 3_000, delayPercent: 5, abortPercent: 0 },
       mirror: { service: 'web.shop', port: 80, percent: 20 },
+      oneway: true,
     });
+    t.equal(routes[1]?.oneway, undefined);
     t.equal(routes[1]?.fault, undefined);
     t.equal(routes[1]?.retry, null, 'nothing is repeated that is not idempotent');
     t.match(routes.at(-1), { backends: [{ service: 'web.shop', port: 80, weight: 1 }] });
