@@ -105,11 +105,11 @@ export class WorkerGroup implements Drainable, AsyncDisposable {
   }
 
   async drainFromPeers(withinMs: number): Promise<void> {
-    await Promise.all(this.links.map(link => link.ask('drainFromPeers', withinMs)));
+    await Promise.all(this.links.map(link => link.askWithin('drainFromPeers', withinMs)));
   }
 
   async drainFromApp(withinMs: number): Promise<void> {
-    await Promise.all(this.links.map(link => link.ask('drainFromApp', withinMs)));
+    await Promise.all(this.links.map(link => link.askWithin('drainFromApp', withinMs)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,8 +6,8 @@ import type { Answers, FromWorker, Question, ToWorker, WorkerStart } from './mes
 const EXTENSION = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
 const PROGRAM = new URL(`./worker-program${EXTENSION}`, import.meta.url);
 
-/** A worker that does not end by itself is ended. */
-const CLOSE_MS = 1_000;
+/** What has a time limit is waited for so much longer: a worker may be busy. */
+const GRACE_MS = 1_000;
 
 export interface WorkerLinkOptions {
   readonly start: WorkerStart;
@@ -62,17 +62,22 @@ export class WorkerLink {
     });
   }
 
-  /** Ends the thread. What it wrote before is there. */
-  async close(): Promise<void> {
-    if (this.ended) return;
-    this.ended = true;
-    await new Promise<void>(resolve => {
-      const timer = this.clock.setTimer(CLOSE_MS, resolve);
-      void this.ask('close').then(() => {
+  /** Settles when it is done, or when it takes much longer than it may: a worker that hangs or has died holds nothing up. */
+  askWithin(question: Question, withinMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = this.clock.setTimer(withinMs + GRACE_MS, resolve);
+      void this.ask(question, withinMs).then(() => {
         timer.cancel();
         resolve();
       });
     });
+  }
+
+  /** Ends the thread. What it wrote before is there. */
+  async close(): Promise<void> {
+    if (this.ended) return;
+    this.ended = true;
+    await this.askWithin('close', 0);
     await this.worker.terminate();
   }
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import t, { type Test } from 'tap';
-import { systemClock } from '../../../../common/clock.ts';
+import { type Clock, manualClock, systemClock } from '../../../../common/clock.ts';
 import { Watched } from '../../../../common/watch.ts';
 import { Readiness } from '../../../../sidecar/admin/readiness.ts';
 import { budgetBytes } from '../../../../sidecar/buffer-budget.ts';
@@ -24,7 +24,7 @@ const configOf = (): SidecarConfig => {
   return read.config;
 };
 
-const startGroup = (t: Test, addresses: Readonly<Record<string, Address>> = {}) => {
+const startGroup = (t: Test, addresses: Readonly<Record<string, Address>> = {}, clock: Clock = systemClock) => {
   const cells = new SharedCells();
   cells.of('buffers', budgetBytes(2));
   const lines: string[] = [];
@@ -42,7 +42,7 @@ const startGroup = (t: Test, addresses: Readonly<Record<string, Address>> = {}) 
     } as unknown as SidecarProxy,
     readiness,
     output: { write: line => void lines.push(line) },
-    clock: systemClock,
+    clock,
   });
   t.teardown(() => group[Symbol.asyncDispose]());
   return { group, lines, readiness };
@@ -53,10 +53,14 @@ t.test('a worker that cannot listen is the end of the sidecar, and the sentence 
   taken.listen(0, '127.0.0.1');
   await once(taken, 'listening');
   const { port } = taken.address() as { readonly port: number };
-  const { group } = startGroup(t, { inbound: { host: '127.0.0.1', port } });
+  const clock = manualClock();
+  const { group } = startGroup(t, { inbound: { host: '127.0.0.1', port } }, clock);
   const cause = new RegExp(`the inbound listener can't listen on .*EADDRINUSE.*127\\.0\\.0\\.1:${port}`);
   await t.rejects(group.listen(), { message: cause });
   await t.rejects(group.failed, { message: /^worker 1 has died: the inbound listener/ });
+  const drained = group.drainFromPeers(500);
+  clock.advance(1_500);
+  await drained;
 });
 
 t.test('workers listen before they can serve, count, drain and end', async t => {
