@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
+import type { RouteView } from '../../api/snapshot.ts';
 import { startSidecarPair, WORKERS } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
 import { total } from '../support/prometheus-text.ts';
@@ -25,6 +26,18 @@ const nameOf = ({ transport, protocol }: Wire): string => `${transport}-${protoc
 const TEXTS = ['a', 'b', 'c', 'd', 'e'];
 const FRAMED: Wire = { transport: 'framed', protocol: 'binary' };
 
+/** What gets no answer has a time limit. */
+const routesTo = (name: string, port: number): readonly RouteView[] =>
+  ['never', ''].map(method => ({
+    name: method,
+    matches: method === '' ? [] : [{ path: { type: 'RegularExpression', value: `/[^/]+/${method}` } }],
+    filters: [],
+    backends: [{ service: `${name}.default`, port, weight: 1, filters: [] }],
+    requestTimeoutMs: method === '' ? null : 400,
+    attemptTimeoutMs: 0,
+    retry: null,
+  }));
+
 const apps = new Map(await Promise.all(WIRES.map(async wire => [nameOf(wire), await startThriftApp(wire)] as const)));
 const [nobody = 0] = await freePorts(1);
 const pair = await startSidecarPair({
@@ -36,7 +49,7 @@ const pair = await startSidecarPair({
     ...snapshot,
     services: snapshot.services.map(service => ({
       ...service,
-      ports: service.ports.map(port => ({ ...port, policy: { ...port.policy, requestTimeoutMs: 400 } })),
+      ports: service.ports.map(port => ({ ...port, routes: routesTo(service.name, port.port) })),
     })),
   }),
 });
