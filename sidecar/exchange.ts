@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import { type ProxyError, proxyError } from './errors/proxy-error.ts';
-import { type Answer, answerTo } from './errors/respond-to-error.ts';
+import { type Answer, answerTo, trailersTo } from './errors/respond-to-error.ts';
 import type { Origin } from './origin.ts';
 import type { Plan } from './plan.ts';
 import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
@@ -92,6 +92,8 @@ export class Exchange implements RequestSink, ResponseSink {
   /** An Upgrade or CONNECT was granted: the two directions end each by itself. */
   private tunnel = false;
   private responseEnded = false;
+  /** Bytes of the answer that the caller's connection has not taken yet. */
+  private unwritten = 0;
 
   private copy: RequestCopy | undefined = undefined;
   private next = 0;
@@ -149,12 +151,20 @@ export class Exchange implements RequestSink, ResponseSink {
   fail(error: ProxyError): void {
     if (this.done) return;
     this.error = error;
-    if (this.responded) {
-      this.downstream.reset(error);
-      this.finish();
-      return;
-    }
+    if (this.responded) return this.cutOff(error);
     this.send(answerTo(error, this));
+  }
+
+  /** The answer has begun, and its end will not come. */
+  private cutOff(error: ProxyError): void {
+    // Behind bytes that nobody reads trailers would wait for ever.
+    const trailers = this.unwritten === 0 ? trailersTo(error, this) : undefined;
+    if (trailers === undefined) this.downstream.reset(error);
+    else {
+      this.grpcStatus = trailers.grpcStatus;
+      this.downstream.sendTrailers(trailers.list);
+    }
+    this.finish();
   }
 
   /** Answers with a head and a body that the mesh made. */
@@ -231,6 +241,7 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   responseConsumed(bytes: number): void {
+    this.unwritten -= bytes;
     this.upstream?.responseConsumed(bytes);
   }
 
@@ -329,6 +340,7 @@ export class Exchange implements RequestSink, ResponseSink {
   responseData(chunk: Buffer, end: boolean): void {
     if (this.done) return this.upstream?.responseConsumed(chunk.length);
     this.responseBytes += chunk.length;
+    this.unwritten += chunk.length;
     this.downstream.sendData(chunk, end);
     if (end) this.endResponse();
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../common/clock.ts';
 import type { Random } from '../common/random.ts';
 import type { BufferBudget } from './buffer-budget.ts';
-import type { Discovery } from './discovery/discovery.ts';
+import type { ServiceNames } from './discovery/discovery.ts';
 import type { OutsideClusters } from './egress/outside-clusters.ts';
 import { passThrough } from './egress/pass-through.ts';
 import type { Exchange } from './exchange.ts';
@@ -31,7 +31,7 @@ import { pickEndpoint } from './upstream/pick-endpoint.ts';
 /** What the steps of an exchange that leaves the app are given. */
 export interface OutboundOwners {
   readonly recording: Recording;
-  readonly discovery: Discovery;
+  readonly discovery: ServiceNames;
   readonly plans: PlanMaker;
   readonly outside: OutsideClusters;
   readonly budget: BufferBudget;

@@ -49,6 +49,9 @@ export interface Discovery extends AsyncDisposable {
   status(): DiscoveryStatus;
 }
 
+/** What a data plane needs of it; those of further workers ask the first thread. */
+export type ServiceNames = Pick<Discovery, 'snapshots' | 'lookup' | 'wait'>;
+
 export interface DiscoveryStatus {
   /** False: there is no control plane, the state folder is all there is. */
   readonly controlled: boolean;

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
 import type { RouteView } from '../../api/snapshot.ts';
-import { startSidecarPair } from '../support/pair.ts';
+import { startSidecarPair, WORKERS } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
 import { total } from '../support/prometheus-text.ts';
 import { startThriftApp, ThriftClient } from '../support/thrift-app.ts';
@@ -79,7 +79,7 @@ for (const wire of WIRES) {
     const big = await client.call('big', '3000000', 300);
     t.equal(big?.text.length, 3_000_000);
     t.match(await client.call('echo', 'y'.repeat(1_000_000)), { text: 'y'.repeat(1_000_000) });
-    t.equal(app.connections, 1, 'one connection to the app did it all');
+    t.ok(app.connections <= WORKERS, 'one connection to the app did it all, or one for each worker');
   });
 }
 

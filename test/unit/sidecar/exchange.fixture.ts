@@ -46,6 +46,7 @@ export class FakeDownstream implements Downstream {
   body = '';
   head: ResponseHead | undefined = undefined;
   headVolatile: FieldList = NO_FIELDS;
+  trailers: FieldList = NO_FIELDS;
 
   sendInformational(head: ResponseHead): void {
     this.said.push(`informational ${head.status}`);
@@ -59,7 +60,8 @@ export class FakeDownstream implements Downstream {
     this.body += chunk.toString();
     this.said.push(`data ${chunk.length}${end ? ' end' : ''}`);
   }
-  sendTrailers(): void {
+  sendTrailers(trailers: FieldList): void {
+    this.trailers = trailers;
     this.said.push('trailers');
   }
   reset(error: ProxyError): void {

@@ -321,6 +321,40 @@ t.test('the deadline ends an exchange in each of its states', t => {
   t.end();
 });
 
+t.test('a gRPC call that has begun to answer ends with a status when its time is up', t => {
+  const call = requestHead('POST', ['content-type', 'application/grpc']);
+  const begin = () => {
+    const world = createWorld({ requestTimeoutMs: 100 });
+    const { exchange, downstream } = world.request(call, false);
+    const upstream = world.transport.connect();
+    exchange.responseHead(responseHead(200), NO_FIELDS, false);
+    exchange.responseData(bytes(10), false);
+    return { world, exchange, downstream, upstream };
+  };
+  const read = begin();
+  read.exchange.responseConsumed(10);
+  read.world.clock.advance(100);
+  t.same(read.downstream.said, ['head 200', 'data 10', 'trailers']);
+  t.same(read.downstream.trailers.slice(0, 3), ['grpc-status', '4', 'grpc-message']);
+  t.same(read.world.ended, ['200 DEADLINE_EXCEEDED request_timeout 4 -']);
+  t.ok(read.upstream.closed);
+  t.same(read.world.leaks(), NO_LEAKS);
+
+  const unread = begin();
+  unread.world.clock.advance(100);
+  t.same(
+    unread.downstream.said,
+    ['head 200', 'data 10', 'reset DEADLINE_EXCEEDED'],
+    'nothing waits behind bytes that nobody reads',
+  );
+
+  const broken = begin();
+  broken.exchange.responseConsumed(10);
+  broken.exchange.responseReset(RESET);
+  t.same(broken.downstream.said, ['head 200', 'data 10', `reset ${RESET.code}`], 'other errors are resets');
+  t.end();
+});
+
 t.test('a retry gets another instance, and the answer of the second attempt is the answer', t => {
   const world = createWorld();
   const { exchange, downstream } = world.request();
