@@ -12,6 +12,7 @@ export const HTTP_FILTER_MEMBERS = {
   ResponseHeaderModifier: 'responseHeaderModifier',
   RequestRedirect: 'requestRedirect',
   URLRewrite: 'urlRewrite',
+  RequestMirror: 'requestMirror',
 } as const;
 
 /** `check` for one rule, which stands at `field`. */
@@ -82,7 +83,7 @@ const checkFilters = (list: readonly HttpRouteFilter[], rule: HttpRouteRule, fie
     if (filter.type === 'URLRewrite') return checkPathModifier(filter.urlRewrite.path, rule, `${at}.urlRewrite.path`);
     if (filter.type === 'RequestRedirect')
       return checkPathModifier(filter.requestRedirect.path, rule, `${at}.requestRedirect.path`);
-    return [];
+    return checkBackendRef(filter.requestMirror.backendRef, `${at}.requestMirror.backendRef`);
   }),
 ];
 

@@ -44,7 +44,10 @@ export const warnOfParentRefs = (parents: readonly ParentReference[]): string[] 
 };
 
 /** `check` for one `backendRefs` entry. */
-export const checkBackendRef = (backend: BackendReference<unknown>, field: string): Cause[] => {
+export const checkBackendRef = (
+  backend: Pick<BackendReference<unknown>, 'group' | 'kind' | 'port'>,
+  field: string,
+): Cause[] => {
   if (backend.group !== '' || backend.kind !== 'Service')
     return [{ field: `${field}.kind`, message: 'must be Service, with group ""', reason: 'FieldValueNotSupported' }];
   if (backend.port === undefined)

@@ -22,8 +22,10 @@ import {
   headerModifier,
   PARENT_REFS,
   type ParentReference,
+  type RequestMirror,
   ROUTE_STATUS,
   type RouteStatus,
+  requestMirror,
 } from './route-parts.ts';
 import { choice, ignored, list, object, required, type Schema, subdomain, text } from './schema.ts';
 import { checkHeaderNames } from './untouchable-headers.ts';
@@ -66,25 +68,29 @@ export interface GrpcMethodMatch {
 
 export type GrpcRouteFilter =
   | { readonly type: 'RequestHeaderModifier'; readonly requestHeaderModifier: HeaderModifier }
-  | { readonly type: 'ResponseHeaderModifier'; readonly responseHeaderModifier: HeaderModifier };
+  | { readonly type: 'ResponseHeaderModifier'; readonly responseHeaderModifier: HeaderModifier }
+  | { readonly type: 'RequestMirror'; readonly requestMirror: RequestMirror };
 
 const FILTER_MEMBERS = {
   RequestHeaderModifier: 'requestHeaderModifier',
   ResponseHeaderModifier: 'responseHeaderModifier',
+  RequestMirror: 'requestMirror',
 } as const;
 
-const filters = (): Schema =>
+/** `mirrors`: those of a rule, which can be copied; a backend's cannot. */
+const filters = (mirrors: boolean): Schema =>
   list(
     'Changes to the request or the response, each type once.',
     object('A change.', {
       type: required(
         choice(
           "Which one; the member of the same name says how. The Gateway API's other types are refused.",
-          Object.keys(FILTER_MEMBERS),
+          Object.keys(FILTER_MEMBERS).filter(type => mirrors || type !== 'RequestMirror'),
         ),
       ),
       requestHeaderModifier: headerModifier('Changes metadata of the request.'),
       responseHeaderModifier: headerModifier('Changes metadata of the response.'),
+      ...(mirrors ? { requestMirror: requestMirror() } : {}),
     }),
     { maxItems: 16 },
   );
@@ -111,8 +117,8 @@ const RULE: Schema = object('What happens to calls that match.', {
     }),
     { maxItems: 64 },
   ),
-  filters: filters(),
-  backendRefs: backendRefs(filters()),
+  filters: filters(true),
+  backendRefs: backendRefs(filters(false)),
   sessionPersistence: ignored('object', 'a TrafficPolicy chooses the load balancing'),
 });
 
@@ -205,8 +211,10 @@ const checkFilters = (list: readonly GrpcRouteFilter[], field: string): Cause[] 
     const at = `${field}[${i}]`;
     const causes = checkFilterMember(filter, FILTER_MEMBERS, at);
     if (causes.length > 0) return causes;
-    return filter.type === 'RequestHeaderModifier'
-      ? checkHeaderNames(filter.requestHeaderModifier, filter.type, `${at}.requestHeaderModifier`)
-      : checkHeaderNames(filter.responseHeaderModifier, filter.type, `${at}.responseHeaderModifier`);
+    if (filter.type === 'RequestHeaderModifier')
+      return checkHeaderNames(filter.requestHeaderModifier, filter.type, `${at}.requestHeaderModifier`);
+    if (filter.type === 'ResponseHeaderModifier')
+      return checkHeaderNames(filter.responseHeaderModifier, filter.type, `${at}.responseHeaderModifier`);
+    return checkBackendRef(filter.requestMirror.backendRef, `${at}.requestMirror.backendRef`);
   }),
 ];

@@ -14,8 +14,10 @@ import {
   headerModifier,
   PARENT_REFS,
   type ParentReference,
+  type RequestMirror,
   ROUTE_STATUS,
   type RouteStatus,
+  requestMirror,
 } from './route-parts.ts';
 import {
   choice,
@@ -101,7 +103,8 @@ export type HttpRouteFilter =
   | { readonly type: 'RequestHeaderModifier'; readonly requestHeaderModifier: HeaderModifier }
   | { readonly type: 'ResponseHeaderModifier'; readonly responseHeaderModifier: HeaderModifier }
   | { readonly type: 'RequestRedirect'; readonly requestRedirect: HttpRequestRedirect }
-  | { readonly type: 'URLRewrite'; readonly urlRewrite: HttpUrlRewrite };
+  | { readonly type: 'URLRewrite'; readonly urlRewrite: HttpUrlRewrite }
+  | { readonly type: 'RequestMirror'; readonly requestMirror: RequestMirror };
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
 
@@ -111,14 +114,15 @@ const PATH_MODIFIER: Schema = object('How the path changes.', {
   replacePrefixMatch: text('What stands in place of the matched prefix.', { maxLength: 1_024 }),
 });
 
-const filters = (): Schema =>
+/** `mirrors`: those of a rule, which can be copied; a backend's cannot. */
+const filters = (mirrors: boolean): Schema =>
   list(
     'Changes to the request or the response, each type once.',
     object('A change.', {
       type: required(
         choice(
           "Which one; the member of the same name says how. The Gateway API's other types are refused.",
-          Object.keys(HTTP_FILTER_MEMBERS),
+          Object.keys(HTTP_FILTER_MEMBERS).filter(type => mirrors || type !== 'RequestMirror'),
         ),
       ),
       requestHeaderModifier: headerModifier('Changes headers of the request.'),
@@ -141,6 +145,7 @@ const filters = (): Schema =>
         hostname: subdomain('The new `Host`.'),
         path: PATH_MODIFIER,
       }),
+      ...(mirrors ? { requestMirror: requestMirror() } : {}),
     }),
     { maxItems: 16 },
   );
@@ -168,8 +173,8 @@ const MATCH: Schema = object('All members must match.', {
 const RULE: Schema = object('What happens to requests that match.', {
   name: subdomain('For metrics and logs, unique within the route.'),
   matches: list('Any one is enough.', MATCH, { maxItems: 64, default: [{ path: PREFIX_ROOT }] }),
-  filters: filters(),
-  backendRefs: backendRefs(filters()),
+  filters: filters(true),
+  backendRefs: backendRefs(filters(false)),
   timeouts: object('Time limits.', {
     request: duration('The whole exchange, with all attempts. `0s`: none.', {
       'x-outrider-default': 'as the TrafficPolicy says',

@@ -33,6 +33,13 @@ export interface BackendReference<Filter> {
   readonly filters?: readonly Filter[];
 }
 
+/** A copy of requests for another Service; its answers are dropped. Gateway API: HTTPRequestMirrorFilter. */
+export interface RequestMirror {
+  readonly backendRef: Omit<BackendReference<never>, 'weight' | 'filters'>;
+  /** 0–100, default 100. */
+  readonly percent: number;
+}
+
 export interface HeaderMatch {
   /** Default `Exact`. */
   readonly type: 'Exact' | 'RegularExpression';
@@ -132,17 +139,30 @@ export const headerModifier = (description: string): Schema =>
     remove: list('Removes headers.', headerName('A header name.'), { maxItems: 16, 'x-kubernetes-list-type': 'set' }),
   });
 
+const backendRef = () => ({
+  group: text('`""`: the core group, where `Service` is.', { maxLength: 253, default: '' }),
+  kind: text('`Service`.', { maxLength: 63, default: 'Service' }),
+  name: required(subdomain('Its name.')),
+  namespace: labelName("Its namespace. Another than the route's needs a ReferenceGrant there.", {
+    'x-outrider-default': 'the namespace of the route',
+  }),
+  port: port('The port of the Service. Needed for a Service.'),
+});
+
+export const requestMirror = (): Schema =>
+  object(
+    'Sends a copy of requests to another Service and drops its answers. It is given up when it falls 64 KiB behind.',
+    {
+      backendRef: required(object('Where the copies go.', backendRef())),
+      percent: integer('Of the requests.', 0, 100, { default: 100 }),
+    },
+  );
+
 export const backendRefs = (filters?: Schema): Schema =>
   list(
     'Where requests go, by weight. Empty: they are answered with an error, unless a filter redirects.',
     object('A destination.', {
-      group: text('`""`: the core group, where `Service` is.', { maxLength: 253, default: '' }),
-      kind: text('`Service`.', { maxLength: 63, default: 'Service' }),
-      name: required(subdomain('Its name.')),
-      namespace: labelName("Its namespace. Another than the route's needs a ReferenceGrant there.", {
-        'x-outrider-default': 'the namespace of the route',
-      }),
-      port: port('The port of the Service. Needed for a Service.'),
+      ...backendRef(),
       weight: integer('Its share is this over the sum of all. 0 gets nothing.', 0, 1_000_000, { default: 1 }),
       ...(filters === undefined ? {} : { filters }),
     }),

@@ -18,8 +18,10 @@ import {
   headerMatches,
   PARENT_REFS,
   type ParentReference,
+  type RequestMirror,
   ROUTE_STATUS,
   type RouteStatus,
+  requestMirror,
 } from './route-parts.ts';
 import { choice, duration, flag, integer, list, object, required, type Schema, subdomain, text } from './schema.ts';
 
@@ -48,6 +50,8 @@ export interface RpcRouteRule {
   };
   /** The calls may be repeated although they may have been processed. */
   readonly idempotent?: boolean;
+  /** Thrift: the calls get no reply, although their messages may not say so. */
+  readonly oneway?: boolean;
   readonly retry?: {
     /** Attempts after the first. */
     readonly attempts?: number;
@@ -59,6 +63,7 @@ export interface RpcRouteRule {
     readonly delay?: { readonly duration: string; readonly percent: number };
     readonly abort?: { readonly percent: number };
   };
+  readonly mirror?: RequestMirror;
 }
 
 /** All members must match. */
@@ -109,6 +114,10 @@ const RULE: Schema = object('What happens to calls that match.', {
   idempotent: flag('The calls may be repeated although the app may have processed them.', {
     'x-outrider-default': 'false',
   }),
+  oneway: flag(
+    'The calls get no reply, whatever their messages say: the Thrift library for Go sends its oneway methods as ordinary calls, and the next call of the connection would wait for ever.',
+    { 'x-outrider-default': 'as the message says' },
+  ),
   retry: object('Repeats calls that got no answer. Needs `idempotent`.', {
     attempts: integer('Attempts after the first.', 0, 100, { 'x-outrider-default': '1' }),
     backoff: duration('Shortest pause before an attempt.', { 'x-outrider-default': '25ms' }),
@@ -125,6 +134,7 @@ const RULE: Schema = object('What happens to calls that match.', {
       }),
     },
   ),
+  mirror: requestMirror(),
 });
 
 export const RPC_ROUTE: ResourceKind<RpcRoute> = {
@@ -168,6 +178,7 @@ const checkRule = (rule: RpcRouteRule, field: string): Cause[] => [
     ...checkMatches(match.headers ?? [], `${field}.matches[${i}].headers`),
   ]),
   ...rule.backendRefs.flatMap((backend, i) => checkBackendRef(backend, `${field}.backendRefs[${i}]`)),
+  ...(rule.mirror === undefined ? [] : checkBackendRef(rule.mirror.backendRef, `${field}.mirror.backendRef`)),
   ...checkTimes(rule, field),
 ];
 

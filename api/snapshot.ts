@@ -127,6 +127,8 @@ export interface PolicyView {
   /** null: off. */
   readonly outlierDetection: OutlierDetectionView | null;
   readonly retryBudget: RetryBudgetView;
+  /** Whether the Thrift calls of one client connection may be under way at once. Absent: they keep their order. */
+  readonly thriftPipelining?: 'parallel' | 'ordered';
 }
 
 /** Envoy: circuit_breakers.thresholds. Counted per service port and sidecar. */
@@ -172,6 +174,19 @@ export interface RouteView {
   readonly retry: RetryView | null;
   /** Absent: none. */
   readonly fault?: FaultView;
+  /** Absent: none. */
+  readonly mirror?: MirrorView;
+  /** Thrift: no call gets a reply, whatever its message says. Absent: as the message says. */
+  readonly oneway?: boolean;
+}
+
+/** Where copies of requests go. Envoy: request_mirror_policies. */
+export interface MirrorView {
+  /** `name.namespace` of a service in the same snapshot. */
+  readonly service: string;
+  readonly port: number;
+  /** 0–100. */
+  readonly percent: number;
 }
 
 /** Envoy: HTTPFault. */

@@ -51,6 +51,10 @@ export interface TrafficPolicySpec {
     readonly minRetries?: number;
     readonly window?: string;
   };
+  readonly thrift?: {
+    /** Whether the calls of one client connection may be under way at once. */
+    readonly pipelining?: 'Ordered' | 'Parallel';
+  };
   /** Of the app, by the sidecar beside it. */
   readonly healthCheck?: HealthCheckSpec;
 }
@@ -186,6 +190,13 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
           percent: percent('Of the requests of the last `window`.', String(budget.ratio * 100)),
           minRetries: count('And at least so many in it.', budget.minRetries),
           window: duration('How far back requests count, at least `1s`.', { 'x-outrider-default': '10s' }),
+        }),
+        thrift: object('For ports of Apache Thrift.', {
+          pipelining: choice(
+            '`Ordered`: the next call of a client connection leaves when the one before was answered. `Parallel`: up to 100 are under way at once, and replies come as they are ready; for clients that tell replies by their sequence ids.',
+            ['Ordered', 'Parallel'],
+            { 'x-outrider-default': 'Ordered' },
+          ),
         }),
         healthCheck: HEALTH_CHECK_SCHEMA,
       },

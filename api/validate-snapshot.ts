@@ -35,6 +35,7 @@ const integer = (min: number, max: number, what: string): Check =>
 const port = integer(1, 65_535, 'a port, 1 to 65535');
 const durationMs = integer(0, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 0 or more');
 const count = integer(0, 2 ** 31 - 1, 'a whole number, 0 or more');
+const flag = when(value => typeof value === 'boolean', 'true or false');
 const percent = integer(0, 100, 'a whole number from 0 to 100');
 const weight = when(value => typeof value === 'number' && value >= 0 && value <= 1e6, 'a number from 0 to 1000000');
 const ratio = when(value => typeof value === 'number' && value >= 0 && value <= 1, 'a number from 0 to 1');
@@ -110,27 +111,30 @@ const shape =
     return undefined;
   };
 
-const policy = shape({
-  loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
-  connectTimeoutMs: positiveMs,
-  requestTimeoutMs: durationMs,
-  idleTimeoutMs: durationMs,
-  circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
-  outlierDetection: orNull(
-    shape({
-      consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
-      baseEjectionMs: durationMs,
-      maxEjectionMs: durationMs,
-      maxEjectionPercent: percent,
-      panicThresholdPercent: percent,
+const policy = shape(
+  {
+    loadBalancer: oneOf(['peakEwma', 'leastRequest', 'roundRobin', 'random']),
+    connectTimeoutMs: positiveMs,
+    requestTimeoutMs: durationMs,
+    idleTimeoutMs: durationMs,
+    circuitBreaker: shape({ maxConnections: count, maxPendingRequests: count, maxRequests: count, maxRetries: count }),
+    outlierDetection: orNull(
+      shape({
+        consecutiveFailures: integer(1, 2 ** 31 - 1, 'a whole number, 1 or more'),
+        baseEjectionMs: durationMs,
+        maxEjectionMs: durationMs,
+        maxEjectionPercent: percent,
+        panicThresholdPercent: percent,
+      }),
+    ),
+    retryBudget: shape({
+      ratio,
+      minRetries: count,
+      windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
     }),
-  ),
-  retryBudget: shape({
-    ratio,
-    minRetries: count,
-    windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
-  }),
-});
+  },
+  { thriftPipelining: oneOf(['ordered', 'parallel']) },
+);
 
 /** A value, or a pattern that compiles. */
 const pattern = (kind: Check): Check => {
@@ -204,6 +208,7 @@ const backend = shape({
   filters: listOf(filter, 64),
 });
 const fault = shape({ delayMs: durationMs, delayPercent: percent, abortPercent: percent });
+const mirror = shape({ service: name, port, percent });
 const route = shape(
   {
     name: text,
@@ -214,7 +219,7 @@ const route = shape(
     attemptTimeoutMs: durationMs,
     retry: orNull(retry),
   },
-  { fault },
+  { fault, mirror, oneway: flag },
 );
 const service = shape({
   name,
@@ -248,7 +253,7 @@ const PROBES: Readonly<Record<string, Check>> = {
       ),
       64,
     ),
-    http2: when(value => typeof value === 'boolean', 'true or false'),
+    http2: flag,
   }),
   grpc: shape({ service: text }),
   tcp: shape({}),
@@ -288,7 +293,7 @@ const referenceProblem = ({ services }: Snapshot): SnapshotProblem | undefined =
     if (known.has(key)) return expected(`services[${at}]`, `the only service ${key}`);
     known.set(key, new Set(ports.map(each => each.port)));
   }
-  for (const { path, backend: target } of allBackends(services)) {
+  for (const { path, target } of allTargets(services)) {
     if (target.service === null) continue;
     const ports = known.get(target.service);
     if (ports === undefined) return expected(`${path}.service`, `a service of this snapshot, not "${target.service}"`);
@@ -297,12 +302,14 @@ const referenceProblem = ({ services }: Snapshot): SnapshotProblem | undefined =
   return undefined;
 };
 
-function* allBackends(
+function* allTargets(
   services: readonly ServiceView[],
-): Generator<{ readonly path: string; readonly backend: BackendView }> {
+): Generator<{ readonly path: string; readonly target: Pick<BackendView, 'service' | 'port'> }> {
   for (const [s, { ports }] of services.entries())
     for (const [p, { routes }] of ports.entries())
-      for (const [r, { backends }] of routes.entries())
-        for (const [b, each] of backends.entries())
-          yield { path: `services[${s}].ports[${p}].routes[${r}].backends[${b}]`, backend: each };
+      for (const [r, { backends, mirror: to }] of routes.entries()) {
+        const path = `services[${s}].ports[${p}].routes[${r}]`;
+        for (const [b, target] of backends.entries()) yield { path: `${path}.backends[${b}]`, target };
+        if (to !== undefined) yield { path: `${path}.mirror`, target: to };
+      }
 }

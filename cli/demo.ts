@@ -14,7 +14,7 @@ export const registerDemo = (program: Command): void => {
     .command('demo')
     .summary('a mesh with a shop in it, on this machine')
     .description(
-      'Starts a control plane and a shop of six services in REST and gRPC, each behind a sidecar of its own, sends traffic through it and shows what the sidecars measure. Succeeds when every request succeeded over mTLS. Ctrl-C ends it.',
+      'Starts a control plane and a shop of nine services in REST, gRPC, Thrift, Hessian and raw TCP, each behind a sidecar of its own, sends traffic through it and shows what the sidecars measure. Succeeds when every request succeeded over mTLS. Ctrl-C ends it.',
     )
     .option('--duration <duration>', 'how long, such as 20s (default: until Ctrl-C)', readMs)
     .addOption(

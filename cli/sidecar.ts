@@ -33,6 +33,7 @@ const SETTINGS: readonly (readonly [flag: string, about: string])[] = [
   ['drain', 'time to end in order (default: 30s)'],
   ['log-level', 'trace, debug, info, warn, error, fatal or silent (default: info)'],
   ['access-log', 'off, errors or all (default: errors)'],
+  ['workers', 'threads that carry traffic (default: 1)'],
 ];
 
 const variableOf = (flag: string): string => `OUTRIDER_${flag.toUpperCase().replaceAll('-', '_')}`;

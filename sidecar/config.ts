@@ -43,6 +43,8 @@ export interface SidecarConfig {
   readonly drainMs: number;
   readonly logLevel: string;
   readonly accessLog: 'off' | 'errors' | 'all';
+  /** Threads that carry traffic, each with its own connections. Envoy: --concurrency. */
+  readonly workers: number;
 }
 
 /** A wrong setting: which one, and what would be right. */
@@ -59,6 +61,8 @@ const SUBDOMAIN = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
 const ADDRESS = /^(?:\[([0-9A-Fa-f:.]+)\]|([^:[\]]+)):([0-9]{1,5})$/;
 const LOG_LEVELS: readonly string[] = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 const INTERCEPTIONS: readonly string[] = ['none', 'redirect'];
+/** More than a sidecar can have use for. */
+const MAX_WORKERS = 16;
 const ACCESS_LOGS: readonly string[] = ['off', 'errors', 'all'];
 
 /** `host:port` or `[ipv6]:port`, or undefined. */
@@ -142,7 +146,13 @@ export const readConfig = (
     drainMs: drainMs(text('OUTRIDER_DRAIN', '30s'), bad),
     logLevel: oneOf('OUTRIDER_LOG_LEVEL', 'info', LOG_LEVELS),
     accessLog: oneOf('OUTRIDER_ACCESS_LOG', 'errors', ACCESS_LOGS),
+    workers: workers(text('OUTRIDER_WORKERS', '1'), bad),
   };
+  if (config.workers > 1 && config.interception !== 'none')
+    bad(
+      'OUTRIDER_WORKERS',
+      'must be 1 where OUTRIDER_INTERCEPTION is redirect: a worker does not know what others dial',
+    );
   return problems.length > 0 ? { problems } : { config };
 };
 
@@ -197,4 +207,11 @@ const drainMs = (value: string, bad: Bad): number => {
   const ms = parseDuration(value);
   if (ms === undefined) bad('OUTRIDER_DRAIN', `must be a duration such as "30s", not ${JSON.stringify(value)}`);
   return ms ?? 30_000;
+};
+
+const workers = (value: string, bad: Bad): number => {
+  const count = /^[0-9]{1,2}$/.test(value) ? Number(value) : 0;
+  if (count < 1 || count > MAX_WORKERS)
+    bad('OUTRIDER_WORKERS', `must be a whole number from 1 to ${MAX_WORKERS}, not ${JSON.stringify(value)}`);
+  return count;
 };

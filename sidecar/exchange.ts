@@ -1,6 +1,6 @@
 import type { Clock } from '../common/clock.ts';
 import { type ProxyError, proxyError } from './errors/proxy-error.ts';
-import { type Answer, answerTo } from './errors/respond-to-error.ts';
+import { type Answer, answerTo, trailersTo } from './errors/respond-to-error.ts';
 import type { Origin } from './origin.ts';
 import type { Plan } from './plan.ts';
 import { type FieldList, fieldValue, type RequestHead, type ResponseHead } from './protocol/head.ts';
@@ -13,6 +13,14 @@ import type { Transport } from './upstream/transport.ts';
 
 /** A request body up to this size is kept until the response begins, so that the request can be sent again. */
 export const REPLAY_BYTES = 65_536;
+
+/** Takes what comes of a request, beside the destination. */
+export interface RequestCopy {
+  requestData(chunk: Buffer, end: boolean): void;
+  requestTrailers(trailers: FieldList): void;
+  /** The rest of the request will not come. */
+  giveUp(error: ProxyError): void;
+}
 
 /** What every exchange of a direction shares. */
 export interface ExchangeContext {
@@ -84,7 +92,10 @@ export class Exchange implements RequestSink, ResponseSink {
   /** An Upgrade or CONNECT was granted: the two directions end each by itself. */
   private tunnel = false;
   private responseEnded = false;
+  /** Bytes of the answer that the caller's connection has not taken yet. */
+  private unwritten = 0;
 
+  private copy: RequestCopy | undefined = undefined;
   private next = 0;
   private begun = 0;
   private credited = 0;
@@ -140,12 +151,20 @@ export class Exchange implements RequestSink, ResponseSink {
   fail(error: ProxyError): void {
     if (this.done) return;
     this.error = error;
-    if (this.responded) {
-      this.downstream.reset(error);
-      this.finish();
-      return;
-    }
+    if (this.responded) return this.cutOff(error);
     this.send(answerTo(error, this));
+  }
+
+  /** The answer has begun, and its end will not come. */
+  private cutOff(error: ProxyError): void {
+    // Behind bytes that nobody reads trailers would wait for ever.
+    const trailers = this.unwritten === 0 ? trailersTo(error, this) : undefined;
+    if (trailers === undefined) this.downstream.reset(error);
+    else {
+      this.grpcStatus = trailers.grpcStatus;
+      this.downstream.sendTrailers(trailers.list);
+    }
+    this.finish();
   }
 
   /** Answers with a head and a body that the mesh made. */
@@ -162,8 +181,10 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   /** The attempt did not bring an answer: once more, or the answer says why. */
-  attemptFailed(error: ProxyError): void {
+  attemptFailed(failure: ProxyError): void {
     if (this.done) return;
+    // Whatever fails when the time is up: a server that ends a call then resets it, perhaps before our own timer has fired.
+    const error = this.deadlineMs > 0 && this.context.clock.nowMs() >= this.deadlineMs ? DEADLINE_PASSED : failure;
     this.error = error;
     const { upstream } = this;
     this.upstream = undefined;
@@ -184,6 +205,10 @@ export class Exchange implements RequestSink, ResponseSink {
     this.dropKept();
     if (this.upstream !== undefined && !(this.requestEnded && this.error === undefined))
       this.upstream.reset(this.error ?? ABANDONED);
+    if (!this.requestEnded) this.copy?.giveUp(ABANDONED);
+    // What an upstream has not passed on by now it never will.
+    this.attemptConsumed = this.requestBytes;
+    this.creditCaller();
     this.endSteps(0);
   }
 
@@ -194,6 +219,7 @@ export class Exchange implements RequestSink, ResponseSink {
     this.requestBytes += chunk.length;
     if (end) this.requestEnded = true;
     if (!this.responded) this.keep(chunk);
+    this.copy?.requestData(chunk, end);
     this.upstream?.sendData(chunk, end);
     if (end && this.responseEnded) this.finish();
   }
@@ -202,6 +228,7 @@ export class Exchange implements RequestSink, ResponseSink {
     if (this.done) return;
     this.requestEnded = true;
     if (!this.responded) this.keptTrailers = trailers;
+    this.copy?.requestTrailers(trailers);
     this.upstream?.sendTrailers(trailers);
     if (this.responseEnded) this.finish();
   }
@@ -214,6 +241,7 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   responseConsumed(bytes: number): void {
+    this.unwritten -= bytes;
     this.upstream?.responseConsumed(bytes);
   }
 
@@ -236,6 +264,15 @@ export class Exchange implements RequestSink, ResponseSink {
     this.kept = undefined;
     this.keptBytes = 0;
     this.keptTrailers = undefined;
+  }
+
+  /** All of the request goes to `copy` too: what has come, and what will. Before the first attempt, while everything is kept. */
+  copyTo(copy: RequestCopy): void {
+    this.copy = copy;
+    const { kept = [], keptTrailers } = this;
+    const last = this.requestEnded && keptTrailers === undefined ? kept.length - 1 : -1;
+    for (const [i, chunk] of kept.entries()) copy.requestData(chunk, i === last);
+    if (keptTrailers !== undefined) copy.requestTrailers(keptTrailers);
   }
 
   // ---- the attempt, from the forwarding step ---------------------------------------------------------------------------
@@ -303,6 +340,7 @@ export class Exchange implements RequestSink, ResponseSink {
   responseData(chunk: Buffer, end: boolean): void {
     if (this.done) return this.upstream?.responseConsumed(chunk.length);
     this.responseBytes += chunk.length;
+    this.unwritten += chunk.length;
     this.downstream.sendData(chunk, end);
     if (end) this.endResponse();
   }
@@ -324,6 +362,7 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   requestConsumed(bytes: number): void {
+    if (this.done) return;
     this.attemptConsumed += bytes;
     if (!this.replaying) this.creditCaller();
   }
@@ -336,5 +375,6 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 }
 
+const DEADLINE_PASSED = proxyError('DEADLINE_EXCEEDED', 'request_timeout');
 /** The answer is complete before the request: nobody wants the rest. */
 const ABANDONED = proxyError('DOWNSTREAM_RESET', 'abandoned');

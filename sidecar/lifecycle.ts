@@ -3,13 +3,13 @@ import type { Logger } from '../common/logger.ts';
 import type { Readiness } from './admin/readiness.ts';
 import type { Companion } from './companion.ts';
 import type { Discovery } from './discovery/discovery.ts';
-import type { SidecarProxy } from './proxy.ts';
 
 /** The registry's confirmation is waited for as long as this, or a quarter of the whole time where that is less. */
 const LEAVE_MS = 2_000;
 
 export interface LifecycleOptions {
-  readonly proxy: SidecarProxy;
+  /** Ends what runs in order, within `timeoutMs`. `endApp`: the app in between. */
+  readonly proxy: { drain(timeoutMs: number, endApp?: (withinMs: number) => Promise<void>): Promise<void> };
   readonly discovery: Discovery;
   readonly readiness: Readiness;
   readonly drainMs: number;

@@ -1,13 +1,14 @@
 import type { Report } from '../api/discovery.ts';
 import { validateSnapshot } from '../api/validate-snapshot.ts';
 import { systemClock } from '../common/clock.ts';
+import type { LogOutput } from '../common/log-output.ts';
 import { createLogger, type Logger, type LogLevel, openLogOutput } from '../common/logger.ts';
 import { adminRoutes } from './admin/admin-routes.ts';
 import { collectHealthChecks } from './admin/health-check-rows.ts';
 import { serveRoutes } from './admin/http-server.ts';
 import { metricsRoutes } from './admin/metrics-routes.ts';
 import { Readiness } from './admin/readiness.ts';
-import { collectProxy, sidecarSources } from './admin/sidecar-sources.ts';
+import { sidecarSources } from './admin/sidecar-sources.ts';
 import type { Companion } from './companion.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
 import { type Discovery, startDiscovery } from './discovery/discovery.ts';
@@ -17,8 +18,13 @@ import { CertificateStore } from './identity/certificate-store.ts';
 import { Lifecycle } from './lifecycle.ts';
 import { SidecarProxy } from './proxy.ts';
 import { AccessLog } from './telemetry/access-log.ts';
+import { collectShared, collectWorker } from './telemetry/collect-proxy.ts';
 import { LineWriter } from './telemetry/line-writer.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { SharedCells } from './workers/cells.ts';
+import { type Drainable, drainInOrder } from './workers/drain-in-order.ts';
+import { ALONE, type Place } from './workers/place.ts';
+import { WorkerGroup } from './workers/worker-group.ts';
 
 /**
  * Runs a sidecar until it is told to stop (SIGTERM, SIGINT, `/quitquitquit`); resolves with the exit code: 0, or 1 and the log says why.
@@ -28,7 +34,7 @@ export const runSidecar = async (config: SidecarConfig, version: string, compani
   const output = openLogOutput(companion === undefined ? 1 : 2);
   const log = createLogger(config.logLevel as LogLevel, output);
   try {
-    await run(config, version, log, new LineWriter(output), companion);
+    await run(config, version, log, output, companion);
     return 0;
   } catch (error) {
     log.error(`The sidecar can't run: ${(error as Error).message}`);
@@ -50,10 +56,11 @@ const run = async (
   config: SidecarConfig,
   version: string,
   log: RootLog,
-  accessLines: LineWriter,
+  output: LogOutput,
   companion: Companion | undefined,
 ): Promise<void> => {
   const clock = systemClock;
+  const accessLines = new LineWriter(output);
   await using owners = new AsyncDisposableStack();
   owners.defer(() => accessLines.flush());
   const folder = owners.use(new StateFolder(config.stateDir === '' ? undefined : config.stateDir));
@@ -100,7 +107,14 @@ const run = async (
       onChange: () => discovery.report(),
     }),
   );
+  const cells = new SharedCells();
+  let workers: WorkerGroup | undefined;
+  const place: Place =
+    config.workers === 1
+      ? ALONE
+      : { ...ALONE, count: config.workers, cells: cells.of, tell: news => workers?.tell(news) };
   proxy = new SidecarProxy({
+    place,
     config,
     version,
     discovery,
@@ -111,9 +125,19 @@ const run = async (
     clock,
     random: Math.random,
   });
-  const lifecycle = new Lifecycle({ proxy, discovery, readiness, drainMs: config.drainMs, clock, log, companion });
+  const planes: Drainable[] = [proxy];
+  const lifecycle = new Lifecycle({
+    proxy: { drain: (timeoutMs, endApp) => drainInOrder(planes, timeoutMs, clock, endApp) },
+    discovery,
+    readiness,
+    drainMs: config.drainMs,
+    clock,
+    log,
+    companion,
+  });
   owners.defer(() => proxy.close());
-  collectProxy(metrics, proxy, identities);
+  collectWorker(metrics, proxy);
+  collectShared(metrics, proxy, identities);
   collectHealthChecks(metrics, checks);
   metrics.onCollect('outrider_config_age_seconds', () => {
     const { configAgeMs } = discovery.status();
@@ -124,6 +148,16 @@ const run = async (
   else if (config.appPorts.length > 0) readiness.require(APP, 'The app does not listen yet.');
 
   await proxy.listen();
+  if (config.workers > 1) {
+    const controlled = config.controlPlanes.length > 0;
+    const group = owners.use(
+      new WorkerGroup({ config, version, discovery, controlled, identities, cells, proxy, readiness, output, clock }),
+    );
+    workers = group;
+    planes.push(group);
+    metrics.others = () => group.metrics();
+    await group.listen();
+  }
   const sources = sidecarSources({
     config,
     version,
@@ -135,6 +169,7 @@ const run = async (
     checks,
     lifecycle,
     log,
+    workers,
   });
   const admin = owners.use(await serveRoutes(config.admin, adminRoutes(sources), log));
   const metricsServer = owners.use(
@@ -156,7 +191,7 @@ const run = async (
     },
     quit: () => lifecycle.quit(),
   });
-  await lifecycle.stopped;
+  await (workers === undefined ? lifecycle.stopped : Promise.race([lifecycle.stopped, workers.failed]));
 };
 
 /** What peers dial: as configured, else our inbound port at its own address, or at the one that the control plane sees us by. */

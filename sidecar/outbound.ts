@@ -1,10 +1,11 @@
 import type { Clock } from '../common/clock.ts';
 import type { Random } from '../common/random.ts';
 import type { BufferBudget } from './buffer-budget.ts';
-import type { Discovery } from './discovery/discovery.ts';
+import type { ServiceNames } from './discovery/discovery.ts';
 import type { OutsideClusters } from './egress/outside-clusters.ts';
 import { passThrough } from './egress/pass-through.ts';
 import type { Exchange } from './exchange.ts';
+import { mirrored } from './mirrored.ts';
 import type { CircuitBreaker } from './resilience/circuit-breaker.ts';
 import { enforceDeadline } from './resilience/deadline.ts';
 import type { EventLoopWatch } from './resilience/event-loop-watch.ts';
@@ -19,6 +20,7 @@ import { shedLoad } from './resilience/shed-load.ts';
 import { spareEventLoop } from './resilience/spare-event-loop.ts';
 import { findService } from './route/find-service.ts';
 import { countersTo, type PlanMaker } from './route/make-outbound-plan.ts';
+import { mirrorRequest } from './route/mirror-request.ts';
 import { normalizePath } from './route/normalize-path.ts';
 import { routeRequest } from './route/route-request.ts';
 import { NEVER_AGAIN, Pipeline } from './step.ts';
@@ -29,7 +31,7 @@ import { pickEndpoint } from './upstream/pick-endpoint.ts';
 /** What the steps of an exchange that leaves the app are given. */
 export interface OutboundOwners {
   readonly recording: Recording;
-  readonly discovery: Discovery;
+  readonly discovery: ServiceNames;
   readonly plans: PlanMaker;
   readonly outside: OutsideClusters;
   readonly budget: BufferBudget;
@@ -70,6 +72,7 @@ export const outbound = (o: OutboundOwners): Pipeline =>
       limitRequests(breakerOf), // above retry: an exchange counts once, however often it is tried
       enforceDeadline(o.clock), // above retry: all attempts share one deadline
       injectFault(o.clock, o.random), // behind the deadline, which the delay counts for; above retry, which would undo it
+      mirrorRequest({ pipeline: mirrored(o, recordingOf(o), breakerOf), clock: o.clock, account: o.budget }, o.random), // above retry: one copy
     ],
     retry({ clock: o.clock, random: o.random, breakerOf, onRetry: o.onRetry }), // the steps below run once per attempt
     [

@@ -4,9 +4,9 @@ import type { Clock } from '../common/clock.ts';
 import type { Logger } from '../common/logger.ts';
 import type { Random } from '../common/random.ts';
 import { AppTransports } from './app/app-transports.ts';
-import { BufferBudget } from './buffer-budget.ts';
+import { BufferBudget, budgetBytes, MAX_BUFFERED_BYTES } from './buffer-budget.ts';
 import { formatAddress, type SidecarConfig } from './config.ts';
-import type { Discovery } from './discovery/discovery.ts';
+import type { ServiceNames } from './discovery/discovery.ts';
 import { OutsideClusters, outsideDestination } from './egress/outside-clusters.ts';
 import { ownListeners } from './egress/own-listeners.ts';
 import type { IdentityView } from './identity/certificate-store.ts';
@@ -28,6 +28,7 @@ import { IdleSweep } from './resilience/idle-sweep.ts';
 import { logRefusals } from './resilience/log-refusals.ts';
 import { OutlierDetector } from './resilience/outlier-detection/detector.ts';
 import { OverloadEpisodes } from './resilience/overload-episodes.ts';
+import { isOneway } from './route/match-route.ts';
 import { Routing } from './route/routing.ts';
 import type { AccessLog } from './telemetry/access-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -35,6 +36,8 @@ import type { InFlight, Recording } from './telemetry/record-exchange.ts';
 import { Clusters } from './upstream/cluster.ts';
 import { EndpointTransports } from './upstream/endpoint-transports.ts';
 import type { TransportParts } from './upstream/transports.ts';
+import type { Drainable } from './workers/drain-in-order.ts';
+import { ALONE, type News, type Place } from './workers/place.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HANDSHAKES = 1_000;
@@ -43,22 +46,25 @@ const NO_IPV6: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 export interface ProxyOptions {
   readonly config: SidecarConfig;
   readonly version: string;
-  readonly discovery: Discovery;
+  readonly discovery: ServiceNames;
   readonly identities: IdentityView;
   readonly metrics: Metrics;
   readonly accessLog: AccessLog;
   readonly log: Logger;
   readonly clock: Clock;
   readonly random: Random;
+  /** Default: there is no other worker. */
+  readonly place?: Place;
 }
 
 /**
- * The data plane: builds every owner of both directions, hands them down, and ends them in reverse. Owned by `main`; lives as long as the process.
+ * The data plane of one worker: builds every owner of both directions, hands them down, and ends them in reverse. Owned by `main`, or by the program
+ * of a further worker; lives as long as its thread.
  * States: built → listening → draining → closed.
  */
-export class SidecarProxy {
+export class SidecarProxy implements Drainable {
   readonly routing: Routing;
-  readonly budget = new BufferBudget();
+  readonly budget: BufferBudget;
   readonly eventLoop: EventLoopWatch;
   readonly overload: OverloadEpisodes;
   readonly inFlight: { readonly outbound: InFlight; readonly inbound: InFlight } = {
@@ -73,6 +79,7 @@ export class SidecarProxy {
   readonly idleSweep: IdleSweep;
   readonly listeners: Listener[] = [];
   private readonly options: ProxyOptions;
+  private readonly place: Place;
   private readonly terminator: MtlsTerminator;
   private readonly appConnections: AppConnections;
   private readonly interception: Interception | undefined;
@@ -82,6 +89,10 @@ export class SidecarProxy {
     this.options = options;
     const { config, clock, random, identities, metrics, log, discovery } = options;
     const { snapshots } = discovery;
+    const place = options.place ?? ALONE;
+    this.place = place;
+    const buffers = place.cells('buffers', budgetBytes(place.count));
+    this.budget = new BufferBudget(MAX_BUFFERED_BYTES, buffers, place.number);
     const { budget } = this;
     this.eventLoop = new EventLoopWatch(clock, threadCpuMs);
     this.overload = new OverloadEpisodes(log, clock);
@@ -92,18 +103,34 @@ export class SidecarProxy {
       namespace: config.namespace,
       labels: config.labels,
       release: options.version,
-      worker: 0,
-      workers: 1,
+      worker: place.number,
+      workers: place.count,
     });
-    const parts: TransportParts = { account: budget, blocks, clock, random, heads: new Http1ResponseHeads() };
+    const parts: TransportParts = {
+      account: budget,
+      blocks,
+      clock,
+      random,
+      heads: new Http1ResponseHeads(),
+      worker: place,
+    };
     this.endpoints = new EndpointTransports({ parts, store: identities, hello });
-    this.app = new AppTransports(parts, config.appAddress);
+    this.app = new AppTransports(parts, config.appAddress, config.appPorts, place.cells);
     const isOwn = ownListeners(() => this.listeners.map(listener => listener.address));
     this.outside = new OutsideClusters(parts, isOwn);
     this.routing = new Routing(
       snapshots.value,
       config.namespace,
-      new Clusters({ clock, random, onRefuse: logRefusals(log, clock) }, endpoint => this.endpoints.drain(endpoint)),
+      new Clusters(
+        {
+          clock,
+          random,
+          onRefuse: logRefusals(log, clock),
+          cells: place.cells,
+          onProbe: ({ key }, endpoint) => place.tell({ kind: 'probe', endpoint: endpoint.key, cluster: key }),
+        },
+        endpoint => this.endpoints.drain(endpoint),
+      ),
     );
     this.idleSweep = new IdleSweep({
       open: () => this.fromApp.carried(),
@@ -160,7 +187,10 @@ export class SidecarProxy {
         clock,
         random,
         log,
-        onChange: endpoint => this.routing.clusters.repick(endpoint),
+        onChange: endpoint => {
+          this.routing.clusters.repick(endpoint);
+          place.tell({ kind: 'health', endpoint: endpoint.key });
+        },
       }),
     };
     this.appConnections = new AppConnections({
@@ -175,6 +205,8 @@ export class SidecarProxy {
       },
       isRawTcp: target => this.routing.table.find(target)?.port.protocol === 'tcp',
       isThrift: target => this.routing.table.find(target)?.port.protocol === 'thrift',
+      isOneway: (target, head) => isOneway(this.routing.table.find(target), head),
+      pipelines: target => this.routing.table.find(target)?.port.policy.thriftPipelining === 'parallel',
       isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
       isKnown: target => this.routing.table.find(target) !== undefined,
       onProtocolError: onProtocolError('outbound'),
@@ -263,8 +295,12 @@ export class SidecarProxy {
     address: { readonly host: string; readonly port: number },
     accept: (socket: Socket) => void,
   ): Promise<void> {
+    const { number, count, addresses } = this.place;
     try {
-      this.listeners.push(await Listener.open(name, address, accept));
+      // A port that is shared could be another sidecar's without anybody noticing.
+      if (count > 1 && number === 0 && address.port !== 0)
+        await (await Listener.open(name, address, () => {}))[Symbol.asyncDispose]();
+      this.listeners.push(await Listener.open(name, addresses.get(name) ?? address, accept, count > 1));
     } catch (cause) {
       throw new Error(`the ${name} listener can't listen on ${formatAddress(address)}: ${(cause as Error).message}`, {
         cause,
@@ -283,21 +319,28 @@ export class SidecarProxy {
     }
   }
 
-  /**
-   * Ends in order: peers are asked to go elsewhere while the app may still call out; then the app, where that is ours to end (`endApp`), which
-   * keeps a quarter of the time for itself; then the app's own connections; at most `timeoutMs` in all.
-   */
-  async drain(timeoutMs: number, endApp?: (withinMs: number) => Promise<void>): Promise<void> {
-    const { clock } = this.options;
-    const endAtMs = clock.nowMs() + timeoutMs;
-    const byName = (name: string): Listener[] =>
-      this.listeners.filter(listener => (listener.name === 'inbound') === (name === 'inbound'));
-    const closed = byName('inbound').map(listener => listener[Symbol.asyncDispose]());
-    await this.fromPeers.drain(endApp === undefined ? timeoutMs : timeoutMs * 0.75, clock);
-    await endApp?.(Math.max(0, endAtMs - clock.nowMs()));
-    closed.push(...byName('outbound').map(listener => listener[Symbol.asyncDispose]()));
-    await this.fromApp.drain(Math.max(0, endAtMs - clock.nowMs()), clock);
-    await Promise.all(closed);
+  async drainFromPeers(withinMs: number): Promise<void> {
+    await this.closeListeners(({ name }) => name === 'inbound');
+    await this.fromPeers.drain(withinMs, this.options.clock);
+  }
+
+  async drainFromApp(withinMs: number): Promise<void> {
+    await this.closeListeners(({ name }) => name !== 'inbound');
+    await this.fromApp.drain(withinMs, this.options.clock);
+  }
+
+  private async closeListeners(which: (listener: Listener) => boolean): Promise<void> {
+    await Promise.all(this.listeners.filter(which).map(listener => listener[Symbol.asyncDispose]()));
+  }
+
+  /** What another worker has found out about an instance. */
+  hear(news: News): void {
+    const { clusters } = this.routing;
+    const endpoint = clusters.endpoint(news.endpoint);
+    if (endpoint === undefined) return;
+    if (news.kind === 'health') clusters.repick(endpoint);
+    else if (clusters.get(news.cluster)?.endpoints.includes(endpoint) === true)
+      clusters.get(news.cluster)?.addProbe(endpoint);
   }
 
   /** Ends everything now. */

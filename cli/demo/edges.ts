@@ -6,11 +6,12 @@ export interface Edge {
   readonly from: string;
   readonly to: string;
   readonly protocol: string;
+  /** Connections of raw TCP. */
   readonly requests: number;
   /** Answers that the caller got and that were no success, after all attempts. */
   readonly failures: number;
   readonly retries: number;
-  /** Milliseconds. */
+  /** Milliseconds; 0 for raw TCP, where nobody knows what a request is. */
   readonly p50: number;
   readonly p99: number;
   /** `mutual_tls` when both sidecars say so of every request, and the called one saw the caller's own identity. */
@@ -18,6 +19,9 @@ export interface Edge {
   /** Instances by state, as the caller's sidecar sees them: `1 healthy`. */
   readonly endpoints: string;
 }
+
+const REQUESTS = 'outrider_requests_total';
+const COUNTED = [REQUESTS, 'outrider_tcp_connections_opened_total'];
 
 interface Sums {
   readonly from: string;
@@ -37,7 +41,7 @@ interface Sums {
 export const edgesOf = (samples: readonly Sample[], settled: boolean): Edge[] => {
   const all = new Map<string, Sums>();
   for (const sample of samples)
-    if (sample.name === 'outrider_requests_total' && sample.labels.reporter === 'source') {
+    if (COUNTED.includes(sample.name) && sample.labels.reporter === 'source') {
       const {
         source_service: from = '',
         destination_service: to = '',
@@ -68,12 +72,12 @@ const add = (sums: Sums, { name, labels, value }: Sample): void => {
   const isSecure = labels.connection_security_policy === 'mutual_tls';
   if (name === 'outrider_retries_total') sums.retries += value;
   else if (labels.reporter === 'destination') {
-    if (name !== 'outrider_requests_total') return;
+    if (!COUNTED.includes(name)) return;
     sums.received += value;
     if (isSecure && labels.source_principal?.endsWith(`/sa/${sums.from}`)) sums.verified += value;
-  } else if (name === 'outrider_requests_total') {
+  } else if (COUNTED.includes(name)) {
     sums.requests += value;
-    if (isFailure(labels)) sums.failures += value;
+    if (name === REQUESTS && isFailure(labels)) sums.failures += value;
     if (isSecure) sums.secured += value;
   } else if (name === 'outrider_request_duration_seconds_bucket') {
     const bound = labels.le === '+Inf' ? Number.POSITIVE_INFINITY : Number(labels.le);

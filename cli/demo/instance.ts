@@ -38,7 +38,9 @@ export class Instance {
     const program = fileURLToPath(new URL(`./shop/${member.program}${EXTENSION}`, import.meta.url));
     const port = member.protocol === '' ? [] : ['--port', `${member.protocol}=${place.port}`];
     const labels = member.version === '' ? [] : ['--labels', `version=${member.version}`];
-    const words = ['run', '--service', member.service, ...port, ...labels, '--', process.execPath, program];
+    const upstreams = member.upstreams.flatMap(service => ['--upstream', `${service}=0`]);
+    const flags = [...port, ...labels, ...upstreams];
+    const words = ['run', '--service', member.service, ...flags, '--', process.execPath, program];
     const { OUTRIDER_METRICS: _ours, ...env } = place.env;
     this.child = spawn(process.execPath, [OUTRIDER, ...words], {
       stdio: ['pipe', 'pipe', 'pipe'],

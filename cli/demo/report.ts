@@ -22,6 +22,8 @@ const sum = (edges: readonly Edge[], of: (edge: Edge) => number): number =>
 const success = (edge: Edge): string =>
   edge.requests === 0 ? '-' : `${((100 * (edge.requests - edge.failures)) / edge.requests).toFixed(1)}%`;
 
+const duration = ({ protocol }: Edge, ms: number): string => (protocol === 'tcp' ? '-' : ms.toFixed(1));
+
 /** `perSecond`: of each edge, in the same order. */
 export const edgeTable = (edges: readonly Edge[], perSecond: readonly number[]): string[] => {
   const names = [
@@ -48,8 +50,8 @@ export const edgeTable = (edges: readonly Edge[], perSecond: readonly number[]):
           (perSecond[i] ?? 0).toFixed(1),
           edge.requests,
           success(edge),
-          edge.p50.toFixed(1),
-          edge.p99.toFixed(1),
+          duration(edge, edge.p50),
+          duration(edge, edge.p99),
           edge.retries,
           edge.security === 'mutual_tls' ? 'yes' : 'NO',
           edge.endpoints,

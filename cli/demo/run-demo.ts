@@ -25,42 +25,43 @@ export interface DemoOptions {
 
 /** Starts the mesh and the shop, watches them, ends them. @throws Failure when one of the processes does not start or ends by itself. */
 export const runDemo = async ({ durationMs, screen, stop }: DemoOptions): Promise<Summary | undefined> => {
+  await using mesh = await EmbeddedMesh.start();
   const instances: Instance[] = [];
   const killAll = (): void => {
     for (const instance of instances) instance.kill();
   };
   process.once('exit', killAll);
-  try {
-    await using mesh = await EmbeddedMesh.start();
-    screen.step('A control plane runs in this process, on an embedded store.');
-    await compileOnce();
-    const ports = await freePorts(2 * (SERVICES.length + 1));
-    const place = (i: number) => ({ port: ports[2 * i] ?? 0, metricsPort: ports[2 * i + 1] ?? 0, env: mesh.env });
-    await mesh.create(objectsOfShop(name => place(SERVICES.findIndex(({ service }) => service === name)).port));
-    instances.push(...SERVICES.map((member, i) => new Instance(member, place(i))));
-    const shoppers = new Shoppers(SHOPPER, place(SERVICES.length));
-    instances.push(shoppers.instance);
-    screen.step(`${SERVICES.map(({ service }) => service).join(', ')}: each starts behind a sidecar of its own.`);
-    const allReady = async (): Promise<boolean> =>
-      (await mesh.healthyWorkloads()) === SERVICES.length &&
-      (await Promise.all(instances.map(instance => instance.isReady()))).every(ready => ready);
-    if (!(await waitFor(allReady, instances, stop))) return undefined;
-
-    shoppers.instance.say('go');
-    if (!(await waitFor(() => shoppers.firstAnswerMs > 0, instances, stop))) return undefined;
-    screen.step(
-      `Shoppers are in the shop; the first was served ${(shoppers.firstAnswerMs / 1_000).toFixed(1)} s after the start.\n`,
-    );
-    const startedAtMs = performance.now();
-    await watch(instances, screen, stop, durationMs ?? Number.POSITIVE_INFINITY);
-    const { sent, failed } = await shoppers.finish();
-    const seconds = (performance.now() - startedAtMs) / 1_000;
-    const edges = edgesOf(await samplesOf(instances), true);
-    return { edges, sent, failed, firstAnswerSeconds: round(shoppers.firstAnswerMs / 1_000), seconds: round(seconds) };
-  } finally {
+  // Before the control plane, which would wait for sidecars that just connect to it.
+  await using endings = new AsyncDisposableStack();
+  endings.defer(async () => {
     await Promise.all(instances.map(instance => instance.stop(END_MS)));
     process.off('exit', killAll);
-  }
+  });
+  screen.step('A control plane runs in this process, on an embedded store.');
+  await compileOnce();
+  const ports = await freePorts(2 * (SERVICES.length + 1), Math.random);
+  const place = (i: number) => ({ port: ports[2 * i] ?? 0, metricsPort: ports[2 * i + 1] ?? 0, env: mesh.env });
+  await mesh.create(objectsOfShop(name => place(SERVICES.findIndex(({ service }) => service === name)).port));
+  instances.push(...SERVICES.map((member, i) => new Instance(member, place(i))));
+  const shoppers = new Shoppers(SHOPPER, place(SERVICES.length));
+  instances.push(shoppers.instance);
+  screen.step(`${SERVICES.map(({ service }) => service).join(', ')}: each starts behind a sidecar of its own.`);
+  const allReady = async (): Promise<boolean> =>
+    (await mesh.healthyWorkloads()) === SERVICES.length &&
+    (await Promise.all(instances.map(instance => instance.isReady()))).every(ready => ready);
+  if (!(await waitFor(allReady, instances, stop))) return undefined;
+
+  shoppers.instance.say('go');
+  if (!(await waitFor(() => shoppers.firstAnswerMs > 0, instances, stop))) return undefined;
+  screen.step(
+    `Shoppers are in the shop; the first was served ${(shoppers.firstAnswerMs / 1_000).toFixed(1)} s after the start.\n`,
+  );
+  const startedAtMs = performance.now();
+  await watch(instances, screen, stop, durationMs ?? Number.POSITIVE_INFINITY);
+  const { sent, failed } = await shoppers.finish();
+  const seconds = (performance.now() - startedAtMs) / 1_000;
+  const edges = edgesOf(await samplesOf(instances), true);
+  return { edges, sent, failed, firstAnswerSeconds: round(shoppers.firstAnswerMs / 1_000), seconds: round(seconds) };
 };
 
 /** What every sidecar loads goes into the compile cache here, once, instead of in all of them at the same time. */

@@ -7,24 +7,31 @@ export interface Member {
   /** File name of its program. */
   readonly program: string;
   /** '' : it only calls others. */
-  readonly protocol: 'http' | 'grpc' | '';
+  readonly protocol: 'http' | 'grpc' | 'thrift' | 'hessian' | 'tcp' | '';
   readonly version: string;
+  /** Services that it calls by a local port, since their clients know no proxy. */
+  readonly upstreams: readonly string[];
 }
 
-const member = (service: string, protocol: Member['protocol'], program = service, version = ''): Member => ({
+const member = (service: string, protocol: Member['protocol'], more: Partial<Member> = {}): Member => ({
   service,
-  program,
+  program: service,
   protocol,
-  version,
+  version: '',
+  upstreams: [],
+  ...more,
 });
 
 /** Three tiers behind the shoppers. */
 export const SERVICES: readonly Member[] = [
   member('inventory', 'grpc'),
   member('payments', 'http'),
-  member('orders', 'grpc'),
-  member('catalog-v1', 'http', 'catalog', 'v1'),
-  member('catalog-v2', 'http', 'catalog', 'v2'),
+  member('ratings', 'thrift'),
+  member('points', 'hessian'),
+  member('journal', 'tcp'),
+  member('orders', 'grpc', { upstreams: ['journal'] }),
+  member('catalog-v1', 'http', { program: 'catalog', version: 'v1', upstreams: ['ratings'] }),
+  member('catalog-v2', 'http', { program: 'catalog', version: 'v2', upstreams: ['ratings'] }),
   member('storefront', 'http'),
 ];
 export const SHOPPER: Member = member('shopper', '');

@@ -13,7 +13,7 @@ import {
   type Http2ServerResponse,
   type ServerHttp2Session,
 } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { BaseLogger } from 'pino';
 import { MAX_CLIENT_LINE_BYTES } from '../../api/discovery.ts';
@@ -55,6 +55,8 @@ export class ChannelServer implements AsyncDisposable {
   readonly #options: ChannelOptions;
   readonly #server: Http2SecureServer;
   readonly #sockets = new Set<TLSSocket>();
+  /** Connections whose handshake is under way, by the other end's address. */
+  readonly #handshakes = new Map<string, Socket>();
 
   /** @throws what `listen` says. */
   static async start(options: ChannelOptions): Promise<ChannelServer> {
@@ -82,7 +84,13 @@ export class ChannelServer implements AsyncDisposable {
     });
     this.#server.maxConnections = MAX_CONNECTIONS;
     options.identities.serverCertificate.onRenewed(() => this.#server.setSecureContext(credentials()));
+    this.#server.on('connection', (socket: Socket) => {
+      const peer = peerOf(socket);
+      this.#handshakes.set(peer, socket);
+      socket.once('close', () => this.#handshakes.delete(peer));
+    });
     this.#server.on('secureConnection', socket => {
+      this.#handshakes.delete(peerOf(socket));
       this.#sockets.add(socket);
       socket.once('close', () => this.#sockets.delete(socket));
       socket.on('error', () => {});
@@ -110,6 +118,7 @@ export class ChannelServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroySoon();
+    for (const socket of this.#handshakes.values()) socket.destroy();
     await closed;
   }
 
@@ -266,3 +275,5 @@ const peerChain = (socket: TLSSocket): readonly X509Certificate[] => {
     chain.push(link);
   return chain;
 };
+
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;

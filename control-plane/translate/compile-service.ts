@@ -57,7 +57,10 @@ export const finish = (
   const endpointsJson = JSON.stringify(endpoints);
   const backends = new Set<string>();
   for (const { routes } of config.ports)
-    for (const route of routes) for (const { service } of route.backends) if (service !== null) backends.add(service);
+    for (const { backends: split, mirror } of routes) {
+      for (const { service } of split) if (service !== null) backends.add(service);
+      if (mirror !== undefined) backends.add(mirror.service);
+    }
   backends.delete(key);
   return {
     key,

@@ -66,9 +66,19 @@ const override = ({ view, retry }: MergedPolicy, spec: TrafficPolicySpec): Merge
       minRetries: spec.retryBudget?.minRetries ?? view.retryBudget.minRetries,
       windowMs: ms(spec.retryBudget?.window, view.retryBudget.windowMs),
     },
+    ...overridePipelining(view, spec),
   },
   retry: overrideRetry(retry, spec.retry),
 });
+
+const overridePipelining = (
+  { thriftPipelining }: PolicyView,
+  { thrift }: TrafficPolicySpec,
+): Pick<PolicyView, 'thriftPipelining'> => {
+  if (thrift?.pipelining !== undefined)
+    return { thriftPipelining: thrift.pipelining === 'Parallel' ? 'parallel' : 'ordered' };
+  return thriftPipelining === undefined ? {} : { thriftPipelining };
+};
 
 const overrideOutlierDetection = (
   wider: PolicyView['outlierDetection'],

@@ -1,5 +1,7 @@
 /** What routes refer to. */
-import type { ParentReference } from '../../api/route-parts.ts';
+import type { GrpcRouteFilter } from '../../api/grpc-route.ts';
+import type { HttpRouteFilter } from '../../api/http-route.ts';
+import type { ParentReference, RequestMirror } from '../../api/route-parts.ts';
 import { type Route, serviceKey } from './route.ts';
 
 /** A backend reference without what only one kind of route has. */
@@ -23,7 +25,17 @@ export const backendKeys = (route: Route): ReadonlySet<string> =>
   new Set(routeBackends(route).map(backend => backendKey(route, backend)));
 
 export const routeBackends = (route: Route): readonly BackendTarget[] =>
-  (route.spec.rules ?? []).flatMap((rule): readonly BackendTarget[] => rule.backendRefs ?? []);
+  (route.spec.rules ?? []).flatMap((rule): readonly BackendTarget[] => {
+    const to = mirrorOf(rule)?.backendRef;
+    return [...(rule.backendRefs ?? []), ...(to === undefined ? [] : [to])];
+  });
+
+/** Where copies of what a rule matches go: a filter in the Gateway API's routes, a member in RPCRoute. */
+export const mirrorOf = (rule: {
+  readonly filters?: readonly (HttpRouteFilter | GrpcRouteFilter)[];
+  readonly mirror?: RequestMirror;
+}): RequestMirror | undefined =>
+  rule.mirror ?? rule.filters?.find(filter => filter.type === 'RequestMirror')?.requestMirror;
 
 export const backendKey = (route: Route, backend: BackendTarget): string =>
   serviceKey(backend.name, backend.namespace ?? route.metadata.namespace ?? '');

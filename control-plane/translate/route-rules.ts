@@ -2,7 +2,7 @@
 import type { GrpcMethodMatch, GrpcRoute } from '../../api/grpc-route.ts';
 import type { HttpPathModifier, HttpRoute, HttpRouteFilter, HttpRouteMatch } from '../../api/http-route.ts';
 import type { Stored } from '../../api/object.ts';
-import type { BackendReference, HeaderMatch, HeaderModifier } from '../../api/route-parts.ts';
+import type { BackendReference, HeaderMatch, HeaderModifier, RequestMirror } from '../../api/route-parts.ts';
 import type { RpcMethodMatch, RpcRoute, RpcRouteRule } from '../../api/rpc-route.ts';
 import type {
   AppProtocol,
@@ -15,6 +15,7 @@ import type {
   ValueMatchView,
 } from '../../api/snapshot.ts';
 import { DEFAULT_RETRY, ms } from './policy.ts';
+import { mirrorOf } from './references.ts';
 import type { Route } from './route.ts';
 
 /**
@@ -40,6 +41,8 @@ export interface RouteRule {
   /** null: as the policy says. */
   readonly retry: RetryView | null;
   readonly fault?: FaultView;
+  readonly mirror: RequestMirror | undefined;
+  readonly oneway?: boolean;
 }
 
 /** `protocol`: of the port that the route is compiled for. */
@@ -52,7 +55,8 @@ const httpRules = (route: Stored<HttpRoute>): readonly RouteRule[] =>
   route.spec.rules.map((rule, i) => ({
     name: ruleName(route, rule.name, i),
     matches: rule.matches.map(httpMatch),
-    filters: (rule.filters ?? []).map(filterView),
+    filters: filterViews(rule.filters),
+    mirror: mirrorOf(rule),
     backends: backends(rule.backendRefs),
     requestTimeoutMs: rule.timeouts?.request === undefined ? null : ms(rule.timeouts.request, 0),
     attemptTimeoutMs: ms(rule.timeouts?.backendRequest, 0),
@@ -79,7 +83,8 @@ const grpcRules = (route: Stored<GrpcRoute>): readonly RouteRule[] =>
         rank: [path?.kind ?? 0, path?.length ?? 0, 0, headers.length, 0],
       };
     }),
-    filters: (rule.filters ?? []).map(filterView),
+    filters: filterViews(rule.filters),
+    mirror: mirrorOf(rule),
     backends: backends(rule.backendRefs),
     requestTimeoutMs: null,
     attemptTimeoutMs: 0,
@@ -106,6 +111,8 @@ const rpcRules = (
       };
     }),
     filters: [],
+    mirror: rule.mirror,
+    ...(rule.oneway === true ? { oneway: true } : {}),
     backends: backends(rule.backendRefs),
     requestTimeoutMs: rule.timeouts?.request === undefined ? null : ms(rule.timeouts.request, 0),
     attemptTimeoutMs: ms(rule.timeouts?.backendRequest, 0),
@@ -131,7 +138,7 @@ const ruleName = (route: Route, name: string | undefined, index: number): string
   `${route.metadata.namespace}/${route.metadata.name}/${name ?? index}`;
 
 const backends = (refs: readonly BackendReference<HttpRouteFilter>[] | undefined): RouteRule['backends'] =>
-  (refs ?? []).map(ref => ({ ...ref, views: (ref.filters ?? []).map(filterView) }));
+  (refs ?? []).map(ref => ({ ...ref, views: filterViews(ref.filters) }));
 
 const PATH_RANKS = { PathPrefix: 1, RegularExpression: 2, Exact: 3 } as const;
 
@@ -194,7 +201,11 @@ const rankOf = (match: RpcMethodMatch | undefined): { readonly kind: number; rea
   };
 };
 
-const filterView = (filter: HttpRouteFilter): FilterView => {
+/** Those that change requests and answers. */
+const filterViews = (filters: readonly HttpRouteFilter[] = []): readonly FilterView[] =>
+  filters.flatMap(filter => (filter.type === 'RequestMirror' ? [] : [filterView(filter)]));
+
+const filterView = (filter: Exclude<HttpRouteFilter, { type: 'RequestMirror' }>): FilterView => {
   switch (filter.type) {
     case 'RequestHeaderModifier':
       return { type: filter.type, ...modifier(filter.requestHeaderModifier) };

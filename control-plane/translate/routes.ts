@@ -106,7 +106,16 @@ const routeView = (world: World, group: readonly Candidate[], policy: MergedPoli
     attemptTimeoutMs: rule.attemptTimeoutMs,
     retry: rule.retry ?? policy.retry,
     ...(rule.fault === undefined ? {} : { fault: rule.fault }),
+    ...mirrorView(world, route, rule),
+    ...(rule.oneway === true ? { oneway: true } : {}),
   };
+};
+
+/** A mirror that does not resolve gets nothing; the route's status says so. */
+const mirrorView = (world: World, route: Route, { mirror }: RouteRule): Pick<RouteView, 'mirror'> => {
+  if (mirror === undefined || resolveBackend(world, route, mirror.backendRef) !== undefined) return {};
+  const { backendRef, percent } = mirror;
+  return { mirror: { service: backendKey(route, backendRef), port: backendRef.port ?? 0, percent } };
 };
 
 export interface UnresolvedBackend {

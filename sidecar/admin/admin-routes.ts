@@ -16,7 +16,9 @@ export const adminRoutes = (sources: AdminSources): Routes => {
     '/live': get('200 while the process works', () => textReply(200, 'live')),
     '/server_info': get('what runs, as whom, and since when', ask => facts(ask, sources.serverInfo())),
     '/config_dump': get('configuration and snapshot in use, as JSON', () => jsonReply(sources.configDump())),
-    '/clusters': get('the instances of each destination, and how they are', ask => table(ask, sources.clusters())),
+    '/clusters': get('the instances of each destination, and how they are', async ask =>
+      table(ask, await sources.clusters()),
+    ),
     '/certs': get('the certificates in use', ask => table(ask, sources.certs())),
     '/listeners': get('the addresses that this sidecar listens on', ask => table(ask, sources.listeners())),
     '/stats': get('all metrics, as on the metrics address', () => ({

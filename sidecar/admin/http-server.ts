@@ -17,7 +17,7 @@ export interface Route {
   readonly method: 'GET' | 'POST';
   /** One line for the index. */
   readonly about: string;
-  readonly handle: (ask: Ask) => Reply;
+  readonly handle: (ask: Ask) => Reply | Promise<Reply>;
 }
 
 /** By path. */
@@ -42,17 +42,17 @@ export const serveRoutes = async (
     { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: REQUEST_TIMEOUT_MS },
     (request, response) => {
       request.resume();
-      let answer: Reply;
-      try {
-        answer = replyTo(request, routes, response);
-      } catch (error) {
+      const failed = (error: unknown): Reply => {
         logger.error('A page of the admin or metrics server failed.', { path: request.url, error });
-        answer = textReply(500, 'This page failed; the log says why.');
-      }
-      send(request, response, answer).catch(error => {
-        logger.debug('An answer of the admin or metrics server was cut off.', { path: request.url, error });
-        response.destroy();
-      });
+        return textReply(500, 'This page failed; the log says why.');
+      };
+      replyTo(request, routes, response)
+        .catch(failed)
+        .then(answer => send(request, response, answer))
+        .catch(error => {
+          logger.debug('An answer of the admin or metrics server was cut off.', { path: request.url, error });
+          response.destroy();
+        });
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
@@ -72,7 +72,7 @@ export const serveRoutes = async (
   };
 };
 
-const replyTo = (request: IncomingMessage, routes: Routes, response: ServerResponse): Reply => {
+const replyTo = async (request: IncomingMessage, routes: Routes, response: ServerResponse): Promise<Reply> => {
   const { pathname, searchParams } = new URL(`http://admin${request.url?.startsWith('/') ? request.url : '/'}`);
   const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
   if (route === undefined)

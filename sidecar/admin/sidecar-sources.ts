@@ -5,11 +5,12 @@ import type { HealthChecks } from '../health/health-checks.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import type { Lifecycle } from '../lifecycle.ts';
 import type { SidecarProxy } from '../proxy.ts';
-import { LIMITS } from '../resilience/circuit-breaker.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { WorkerGroup } from '../workers/worker-group.ts';
+import { clusterRows, sumRows } from './cluster-rows.ts';
 import { healthCheckRows } from './health-check-rows.ts';
 import type { Readiness } from './readiness.ts';
-import type { AdminSources, Row } from './sources.ts';
+import type { AdminSources } from './sources.ts';
 
 export interface SidecarSourcesOptions {
   readonly config: SidecarConfig;
@@ -22,6 +23,8 @@ export interface SidecarSourcesOptions {
   readonly checks: HealthChecks;
   readonly lifecycle: Lifecycle;
   readonly log: RootLogger;
+  /** The workers but this thread's; undefined: there are none. */
+  readonly workers: WorkerGroup | undefined;
 }
 
 /** What the admin server shows of this sidecar. */
@@ -39,10 +42,14 @@ export const sidecarSources = (o: SidecarSourcesOptions): AdminSources => ({
     control_plane: o.discovery.status().controlPlane,
     config_version: o.discovery.snapshots.value.configVersion,
     endpoint_version: o.discovery.snapshots.value.endpointVersion,
-    workers: 1,
+    workers: o.config.workers,
   }),
   configDump: () => ({ config: o.config, snapshot: o.discovery.snapshots.value }),
-  clusters: () => [...clusterRows(o.proxy), ...healthCheckRows(o.checks, o.config.appAddress)],
+  clusters: async () => {
+    const rows = clusterRows(o.proxy, performance.now());
+    const all = o.workers === undefined ? rows : sumRows([rows, ...(await o.workers.clusters())]);
+    return [...all, ...healthCheckRows(o.checks, o.config.appAddress)];
+  },
   certs: () => {
     const identity = o.identities.current;
     if (identity === undefined) return [];
@@ -63,89 +70,6 @@ export const sidecarSources = (o: SidecarSourcesOptions): AdminSources => ({
   quit: () => o.lifecycle.quit(),
   setLogLevel: level => {
     o.log.level = level;
+    o.workers?.setLogLevel(level);
   },
 });
-
-const clusterRows = (proxy: SidecarProxy): Row[] => {
-  const rows: Row[] = [];
-  for (const cluster of proxy.routing.clusters.all()) {
-    for (const endpoint of cluster.endpoints) {
-      rows.push({
-        cluster: cluster.key,
-        endpoint: endpoint.address,
-        identity: endpoint.identity ?? '',
-        state: endpoint.health,
-        weight: endpoint.weight,
-        active: endpoint.active,
-        latency_ms: Math.round(endpoint.latency.currentMs(performance.now()) * 1_000) / 1_000,
-        connections: proxy.endpoints.connections(endpoint),
-        at_limit: LIMITS.filter(limit => cluster.breaker.isOpen(limit)).join(','),
-        check: '',
-      });
-    }
-  }
-  return rows;
-};
-
-/** What the owners say at each scrape. */
-export const collectProxy = (metrics: Metrics, proxy: SidecarProxy, identities: IdentityView): void => {
-  metrics.onCollect('outrider_buffered_bytes', () => [{ labels: {}, value: proxy.budget.buffered }]);
-  metrics.onCollect('outrider_overloaded', () => [
-    { labels: { resource: 'memory' }, value: proxy.budget.exhausted ? 1 : 0 },
-    { labels: { resource: 'event_loop' }, value: proxy.eventLoop.held ? 1 : 0 },
-  ]);
-  metrics.onCollect('outrider_overload_episodes_total', () =>
-    proxy.overload.counts.map(({ resource, count }) => ({ labels: { resource }, value: count })),
-  );
-  metrics.onCollect('outrider_idle_timeouts_total', () =>
-    Array.from(proxy.idleSweep.ended(), ({ service, namespace, count }) => ({
-      labels: { destination_service: service, destination_namespace: namespace },
-      value: count,
-    })),
-  );
-  metrics.onCollect('outrider_active_requests', () =>
-    (['outbound', 'inbound'] as const).map(direction => ({
-      labels: { direction },
-      value: proxy.inFlight[direction].count,
-    })),
-  );
-  metrics.onCollect('outrider_open_connections', () => [
-    { labels: { kind: 'from_app' }, value: proxy.fromApp.size },
-    { labels: { kind: 'from_peers' }, value: proxy.fromPeers.size },
-    { labels: { kind: 'to_peers' }, value: proxy.endpoints.total },
-    { labels: { kind: 'to_app' }, value: proxy.app.connections },
-  ]);
-  metrics.onCollect('outrider_certificate_expiry_timestamp_seconds', () => {
-    const identity = identities.current;
-    return identity === undefined ? [] : [{ labels: { certificate: 'workload' }, value: identity.notAfterMs / 1_000 }];
-  });
-  metrics.onCollect('outrider_endpoint_state', () => {
-    const samples = [];
-    for (const cluster of proxy.routing.clusters.all()) {
-      for (const endpoint of cluster.endpoints) {
-        const labels = {
-          destination_service: cluster.name,
-          destination_namespace: cluster.namespace,
-          destination_port: String(cluster.port),
-          endpoint: endpoint.address,
-          state: endpoint.health,
-        };
-        samples.push({ labels, value: 1 });
-      }
-    }
-    return samples;
-  });
-  metrics.onCollect('outrider_circuit_breaker_state', () =>
-    Array.from(proxy.routing.clusters.all()).flatMap(cluster =>
-      LIMITS.map(limit => ({
-        labels: {
-          destination_service: cluster.name,
-          destination_namespace: cluster.namespace,
-          destination_port: String(cluster.port),
-          limit,
-        },
-        value: cluster.breaker.isOpen(limit) ? 1 : 0,
-      })),
-    ),
-  );
-};

@@ -29,7 +29,7 @@ export interface AdminSources {
   /** The configuration and the snapshot in use. */
   configDump(): unknown;
   /** One row per endpoint. */
-  clusters(): readonly Row[];
+  clusters(): readonly Row[] | Promise<readonly Row[]>;
   /** One row per certificate in use. */
   certs(): readonly Row[];
   listeners(): readonly Row[];

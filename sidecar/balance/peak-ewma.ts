@@ -10,6 +10,8 @@ const FAILURE_DECAY_MS = 2_000;
 const MAX_SAMPLE_MS = 10_000;
 /** Below this, differences are noise, and what is under way decides. */
 const FLOOR_MS = 0.1;
+/** The first answers pay for connections, compilers and caches: the best of so many is the latency, and they are asked for one by one at once. */
+const FIRST_ANSWERS = 3;
 /** What an instance costs while its first answer is awaited: more than any that has answered (Finagle: Penalty). */
 const UNKNOWN_MS = 1e9;
 /** After so long without any answer what is under way must be streams, and tells nothing; then it counts as if it took `ASSUMED_MS`. */
@@ -24,7 +26,7 @@ const ASSUMED_MS = 10;
 export class PeakEwma {
   private valueMs = 0;
   private atMs = 0;
-  private known = false;
+  private answers = 0;
   /** The last answer was a failure, then; NaN: it was not. The penalty fades, and one success ends it. */
   private failedAtMs = Number.NaN;
   /** When it was first weighed with its first answer still to come. */
@@ -55,19 +57,20 @@ export class PeakEwma {
   observe(durationMs: number, failed: boolean, nowMs: number): void {
     const sampleMs = Math.min(MAX_SAMPLE_MS, durationMs);
     this.failedAtMs = failed ? nowMs : Number.NaN;
-    if (!this.known || sampleMs > this.valueMs) this.valueMs = sampleMs;
+    this.answers++;
+    if (this.answers <= FIRST_ANSWERS) this.valueMs = this.answers === 1 ? sampleMs : Math.min(this.valueMs, sampleMs);
+    else if (sampleMs > this.valueMs) this.valueMs = sampleMs;
     else if (failed) return;
     else {
       const keep = fade(this.atMs, nowMs);
       this.valueMs = this.valueMs * keep + sampleMs * (1 - keep);
     }
     this.atMs = nowMs;
-    this.known = true;
   }
 
   /** The latency as it counts now; 0 while nothing is known. */
   currentMs(nowMs: number): number {
-    if (!this.known) return 0;
+    if (this.answers === 0) return 0;
     const ownMs = Math.max(FLOOR_MS, this.valueMs * fade(this.atMs, nowMs));
     return Number.isNaN(this.failedAtMs)
       ? ownMs
@@ -75,15 +78,15 @@ export class PeakEwma {
   }
 
   /**
-   * `latency × (active + 1)`. An instance that has not answered yet is free for one request and very dear for more:
-   * it is tried at once, and not flooded before it has shown what it can do.
+   * `latency × (active + 1)`. While its first answers come in, an instance is free for one request; before the very first one it is very dear
+   * for more: it is tried at once, and not flooded before it has shown what it can do.
    */
   cost(active: number, nowMs: number): number {
-    if (this.known) {
+    if (active === 0 && this.awaited === 0 && this.answers < FIRST_ANSWERS && Number.isNaN(this.failedAtMs)) return 0;
+    if (this.answers > 0) {
       const silentMs = this.awaited === 0 ? 0 : Math.min(MAX_SAMPLE_MS, nowMs - this.silentSinceMs);
       return Math.max(this.currentMs(nowMs), silentMs) * (active + 1);
     }
-    if (active === 0) return 0;
     if (Number.isNaN(this.awaitedSinceMs)) this.awaitedSinceMs = nowMs;
     return (nowMs - this.awaitedSinceMs < PATIENCE_MS ? UNKNOWN_MS : ASSUMED_MS) * (active + 1);
   }

@@ -49,6 +49,9 @@ export interface Discovery extends AsyncDisposable {
   status(): DiscoveryStatus;
 }
 
+/** What a data plane needs of it; those of further workers ask the first thread. */
+export type ServiceNames = Pick<Discovery, 'snapshots' | 'lookup' | 'wait'>;
+
 export interface DiscoveryStatus {
   /** False: there is no control plane, the state folder is all there is. */
   readonly controlled: boolean;
@@ -169,9 +172,10 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
   // By name; what only an address leads to, by its address.
   for (const [name, service] of index.entries())
     if ((name === service) !== service.includes(`${INSTANCE_SUFFIX}.`)) subscriptions.add(name, service, false);
+  const instance = keepInstanceName(options);
   const subscriber: Subscriber = new Subscriber({
     controlPlanes,
-    description: { ...options.description, instance: instanceName(options) },
+    description: { ...options.description, instance: instance.name },
     certificates,
     snapshots: store,
     subscriptions,
@@ -227,6 +231,7 @@ const fromControlPlane = (store: SnapshotStore, options: DiscoveryOptions): Disc
       roots[Symbol.dispose]();
       subscriber.close();
       subscriptions[Symbol.dispose]();
+      await instance.written;
       await store[Symbol.asyncDispose]();
     },
   };
@@ -246,13 +251,16 @@ const followIndex = (snapshots: Watch<Snapshot>) => {
   };
 };
 
-/** The same after a restart that keeps the state folder. */
-const instanceName = ({ folder, log }: DiscoveryOptions): string => {
+/** The same after a restart that keeps the state folder. `written` resolves when it stands there, or cannot. */
+const keepInstanceName = ({
+  folder,
+  log,
+}: DiscoveryOptions): { readonly name: string; readonly written: Promise<void> } => {
   const kept = folder.read(INSTANCE_FILE)?.trim();
-  if (kept !== undefined && /^[a-z0-9]{1,32}$/.test(kept)) return kept;
+  if (kept !== undefined && /^[a-z0-9]{1,32}$/.test(kept)) return { name: kept, written: Promise.resolve() };
   const name = randomBytes(5).toString('hex');
-  folder.write(INSTANCE_FILE, `${name}\n`).catch((error: unknown) => {
+  const written = folder.write(INSTANCE_FILE, `${name}\n`).catch((error: unknown) => {
     log.warn({ err: error }, 'the name of this instance cannot be kept; a restart will have another one');
   });
-  return name;
+  return { name, written };
 };

@@ -1,5 +1,5 @@
 import { type Address, parseAddress } from '../config.ts';
-import type { Discovery } from '../discovery/discovery.ts';
+import type { ServiceNames } from '../discovery/discovery.ts';
 import type { RequestHead } from '../protocol/head.ts';
 import { countersTo, type PlanMaker } from '../route/make-outbound-plan.ts';
 import { OutboundPlan, PlanBackend } from '../route/outbound-plan.ts';
@@ -12,7 +12,7 @@ const HTTP_PORT = 80;
  * Sends what the control plane has answered "not in the mesh" to where its name says, in plain text and by DNS, where `MeshConfig` says ALLOW_ANY.
  * Only what names its own destination: a port that stands for a service of the mesh never leads out of it. Everything else goes on to `routeRequest`.
  */
-export const passThrough = (outside: OutsideClusters, discovery: Discovery, maker: PlanMaker): Step => ({
+export const passThrough = (outside: OutsideClusters, discovery: ServiceNames, maker: PlanMaker): Step => ({
   begin: exchange => {
     const { head, origin } = exchange;
     const { table } = maker.routing;

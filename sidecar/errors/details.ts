@@ -14,6 +14,7 @@ export const DETAILS: Readonly<Record<string, string>> = {
   discovery_overloaded: 'Too many requests wait for the control plane’s answer already.',
 
   fault_injected: 'The rule that matches has `fault.abort`.',
+  mirror_too_slow: 'A copy for a mirror fell 64 KiB behind and was given up; the request itself went on.',
 
   // Limits.
   max_requests: 'As many requests as the circuit breaker allows are under way.',

@@ -54,5 +54,21 @@ export const answerTo = (error: ProxyError, asker: Asker): Answer => {
   return { head: new ResponseHead(kind.http, new Fields(fields)), volatile, body, grpcStatus: '' };
 };
 
+/**
+ * The end of an answer that has begun, or undefined: it is cut off. A gRPC call whose time is up ends with a status, because a reset stream would
+ * tell the caller that it had cancelled the call itself (gRPC over HTTP/2, "Errors").
+ */
+export const trailersTo = (error: ProxyError, asker: Asker): { list: FieldList; grpcStatus: string } | undefined => {
+  const { grpc, sentence } = ERRORS[error.code];
+  if (!ENDS_IN_TIME.has(error.code) || !isGrpc(asker.head)) return undefined;
+  const grpcStatus = String(grpc);
+  return {
+    list: ['grpc-status', grpcStatus, 'grpc-message', encodeGrpcMessage(error.says ?? sentence)],
+    grpcStatus,
+  };
+};
+
+const ENDS_IN_TIME: ReadonlySet<string> = new Set(['DEADLINE_EXCEEDED', 'IDLE_TIMEOUT']);
+
 /** Percent-encoding of grpc-message: everything but printable ASCII, and `%` itself. */
 const encodeGrpcMessage = (message: string): string => message.replace(/[^\x20-\x24\x26-\x7e]/g, encodeURIComponent);

@@ -31,6 +31,8 @@ export const intercept = ({ config, inbound, ...options }: InterceptOptions): In
     isKnown: () => true,
     isRawTcp: target => protocolAt(target) === 'tcp',
     isThrift: target => protocolAt(target) === 'thrift',
+    isOneway: () => false,
+    pipelines: () => false,
     isHessian: target => protocolAt(target) === 'hessian',
   });
   return new Interception({

@@ -11,6 +11,7 @@ import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin, PlainOrigin } from '../origin.ts';
+import type { RequestHead } from '../protocol/head.ts';
 import { HessianHeads } from '../protocol/hessian/call-heads.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
@@ -26,6 +27,8 @@ import { refusalOf, refuseRequest } from './refuse-request.ts';
 
 /** Streams that one app connection may have open. */
 const MAX_CONCURRENT_STREAMS = 1_000;
+/** Calls of one Thrift connection, where they may be under way at once. */
+const MAX_PARALLEL_CALLS = 100;
 /** A redirected client that says nothing for so long waits for the server to speak first. */
 const SILENT_MS = 50;
 
@@ -42,6 +45,10 @@ export interface AppConnectionOptions {
   readonly isRawTcp: (target: string) => boolean;
   /** True when the service behind `target` is declared as Thrift: its calls are read, unless they are of a kind that is passed on as TCP. */
   readonly isThrift: (target: string) => boolean;
+  /** True when a rule of the service behind `target` says that Thrift calls with this head get no reply. */
+  readonly isOneway: (target: string, head: RequestHead) => boolean;
+  /** True when the Thrift calls of one connection to `target` may be under way at once. */
+  readonly pipelines: (target: string) => boolean;
   /** True when the service behind `target` is declared as Hessian: what is posted there may be a call, whatever its content type. */
   readonly isHessian: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
@@ -175,7 +182,7 @@ export class AppConnections {
   }
 
   private serveThrift(socket: net.Socket, state: AppListenerState, target: string): void {
-    const { connections, clock, exchange, onProtocolError } = this.options;
+    const { connections, clock, exchange, isOneway, pipelines, onProtocolError } = this.options;
     const waiting: ServerConnection = { drain: () => socket.destroy(), close: () => socket.destroy() };
     connections.add(waiting);
     const serve = (detected: DetectedThrift, bytes: Buffer): void => {
@@ -188,6 +195,8 @@ export class AppConnections {
         ...detected,
         authority: target,
         heads: state.calls,
+        isOneway: head => isOneway(target, head),
+        maxParallel: pipelines(target) ? MAX_PARALLEL_CALLS : 1,
         account: exchange.account,
         onRequest: this.onRequest(state),
         onProtocolError,

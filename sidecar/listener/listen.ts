@@ -16,9 +16,15 @@ export class Listener implements AsyncDisposable {
 
   /**
    * Listens; resolves when connections can come in. `host` `::` takes IPv4 too, and falls back to `0.0.0.0` where there is no IPv6.
+   * `reusePort`: others may listen on the same port, and the system spreads the connections over them (Linux: SO_REUSEPORT).
    * @throws the system's error, with the address in its message.
    */
-  static async open(name: string, address: Address, onSocket: (socket: net.Socket) => void): Promise<Listener> {
+  static async open(
+    name: string,
+    address: Address,
+    onSocket: (socket: net.Socket) => void,
+    reusePort = false,
+  ): Promise<Listener> {
     const hosts = address.host === '::' ? ['::', '0.0.0.0'] : [address.host];
     for (const host of hosts) {
       const server = net.createServer(
@@ -27,7 +33,7 @@ export class Listener implements AsyncDisposable {
       );
       const error = await new Promise<NodeJS.ErrnoException | undefined>(resolve => {
         server.once('error', resolve);
-        server.listen({ host, port: address.port, backlog: 4_096 }, () => resolve(undefined));
+        server.listen({ host, port: address.port, backlog: 4_096, reusePort }, () => resolve(undefined));
       });
       if (error === undefined) return new Listener(name, server);
       if (error.code !== 'EAFNOSUPPORT' || host === hosts.at(-1)) throw error;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../common/clock.ts';
-import type { Discovery, WaitResult } from '../discovery/discovery.ts';
+import type { ServiceNames, WaitResult } from '../discovery/discovery.ts';
 import { proxyError } from '../errors/proxy-error.ts';
 import type { Exchange } from '../exchange.ts';
 import { callerTimeoutMs } from '../resilience/deadline.ts';
@@ -22,7 +22,7 @@ export const targetOf = (exchange: Exchange): string => {
  * number and by its own deadline; a head that has a plan of the present version goes straight on.
  * Answers DISCOVERY_TIMEOUT; a name that is not in the mesh goes on to `routeRequest`, which says so.
  */
-export const findService = (discovery: Discovery, routing: Routing, clock: Clock): Step => {
+export const findService = (discovery: ServiceNames, routing: Routing, clock: Clock): Step => {
   const waits = new WeakMap<Exchange, { readonly stop: () => void; readonly timer: Timer | undefined }>();
   const end = (exchange: Exchange): void => {
     const wait = waits.get(exchange);

@@ -6,9 +6,9 @@ import type { HeadLabels } from '../telemetry/labels.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { type Matched, matchRule } from './match-route.ts';
-import { NO_BACKEND, NO_RULE, NO_SERVICE, noPort, OutboundPlan, PlanBackend } from './outbound-plan.ts';
+import { type Mirror, NO_BACKEND, NO_RULE, NO_SERVICE, noPort, OutboundPlan, PlanBackend } from './outbound-plan.ts';
 import { redirectOf, rewriteRequest } from './rewrite.ts';
-import type { ServicePort } from './route-table.ts';
+import type { Rule, ServicePort } from './route-table.ts';
 import type { Routing } from './routing.ts';
 import { rpcLabels } from './rpc-labels.ts';
 import type { SharedCounters } from './shared-counters.ts';
@@ -99,15 +99,29 @@ const fullPlan = (
         );
   const redirect = redirectOf(head, filters, prefix);
   const timeoutMs = rule?.view.requestTimeoutMs ?? servicePort.port.policy.requestTimeoutMs;
-  return new OutboundPlan({
+  const parts = {
     table,
     rule,
-    backends,
-    error: redirect === undefined && !backends.some(backend => backend.weight > 0) ? NO_BACKEND : undefined,
-    redirect,
     requestTimeoutMs: timeoutMs > 0 ? timeoutMs : Number.POSITIVE_INFINITY,
     retryBudget: own?.budget,
     unrouted: () => countersTo(maker, head, servicePort.service, route, ''),
+  };
+  const mirrorTo = ({ clusterKey, percent }: NonNullable<Rule['mirror']>): Mirror | undefined => {
+    const cluster = clusters.get(clusterKey);
+    if (cluster === undefined) return undefined;
+    const backend = backendTo(cluster, 1, rewritten, []);
+    return {
+      plan: new OutboundPlan({ ...parts, backends: [backend], error: undefined, redirect: undefined }),
+      backend,
+      percent,
+    };
+  };
+  return new OutboundPlan({
+    ...parts,
+    backends,
+    error: redirect === undefined && !backends.some(backend => backend.weight > 0) ? NO_BACKEND : undefined,
+    redirect,
+    mirror: rule?.mirror && mirrorTo(rule.mirror),
   });
 };
 

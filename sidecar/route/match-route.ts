@@ -1,8 +1,8 @@
 import { compilePattern } from '../../api/pattern.ts';
 import type { MatchView, PathNormalization, ValueMatchView } from '../../api/snapshot.ts';
-import { type FieldList, type RequestHead, VOLATILE } from '../protocol/head.ts';
+import { type FieldList, NO_FIELDS, type RequestHead, VOLATILE } from '../protocol/head.ts';
 import { normalPath } from './normal-path.ts';
-import type { Rule } from './route-table.ts';
+import type { Rule, ServicePort } from './route-table.ts';
 import { wireText } from './wire-text.ts';
 
 type PathType = NonNullable<MatchView['path']>['type'];
@@ -38,6 +38,10 @@ export const matchRule = (rules: readonly Rule[], head: RequestHead, volatile: F
   }
   return undefined;
 };
+
+/** The rule that a Thrift call with this head matches says that it gets no reply. */
+export const isOneway = (port: ServicePort | undefined, head: RequestHead): boolean =>
+  port?.hasOneway === true && matchRule(port.rules, head, NO_FIELDS)?.rule.view.oneway === true;
 
 /** Compiles a match of the Gateway API: HTTPRouteMatch; GRPCRoute's and Thrift's methods come as paths, those of Hessian from the body. Paths are matched in their normal form. */
 export const compileMatch = (view: MatchView, normalization: PathNormalization): Match => {

@@ -64,6 +64,14 @@ export class PlanBackend {
   }
 }
 
+/** Where copies of requests go, and which share of them. */
+export interface Mirror {
+  readonly plan: Plan;
+  readonly backend: PlanBackend;
+  /** 0–100. */
+  readonly percent: number;
+}
+
 export interface OutboundPlanParts {
   readonly table: RouteTable;
   readonly rule: Rule | undefined;
@@ -73,6 +81,7 @@ export interface OutboundPlanParts {
   readonly redirect: Redirect | undefined;
   readonly requestTimeoutMs: number;
   readonly retryBudget: RetryBudget | undefined;
+  readonly mirror?: Mirror | undefined;
   /** Counts what has no backend. */
   readonly unrouted: () => HeadCounters;
 }
@@ -88,6 +97,7 @@ export class OutboundPlan implements Plan {
   readonly attemptTimeoutMs: number;
   readonly retry: RetryView | null;
   readonly fault: FaultView | undefined;
+  readonly mirror: Mirror | undefined;
   readonly retriesResets = 'always';
   readonly retryBudget: RetryBudget | undefined;
   readonly route: string;
@@ -104,6 +114,7 @@ export class OutboundPlan implements Plan {
     this.attemptTimeoutMs = parts.rule?.view.attemptTimeoutMs ?? 0;
     this.retry = parts.rule?.view.retry ?? null;
     this.fault = parts.rule?.view.fault;
+    this.mirror = parts.mirror;
     this.retryBudget = parts.retryBudget;
     this.route = parts.rule?.view.name ?? '';
     this.unrouted = parts.unrouted;

@@ -10,6 +10,8 @@ export interface ServicePort {
   readonly port: PortView;
   /** The first that matches wins; empty: everything goes to this service itself. */
   readonly rules: readonly Rule[];
+  /** A rule says that its calls get no reply. */
+  readonly hasOneway: boolean;
 }
 
 export interface Rule {
@@ -17,6 +19,8 @@ export interface Rule {
   /** Any one is enough; empty: everything matches. */
   readonly matches: readonly Match[];
   readonly backends: readonly Backend[];
+  /** Where copies go. */
+  readonly mirror: { readonly clusterKey: string; readonly percent: number } | undefined;
 }
 
 export interface Backend {
@@ -58,7 +62,13 @@ export class RouteTable {
     const name = `${service.name}.${service.namespace}`;
     const ports = new Map<number, ServicePort>();
     for (const port of service.ports) {
-      const entry: ServicePort = { key: `${name}:${port.port}`, service, port, rules: this.compile(port.routes) };
+      const entry: ServicePort = {
+        key: `${name}:${port.port}`,
+        service,
+        port,
+        rules: this.compile(port.routes),
+        hasOneway: port.routes.some(({ oneway }) => oneway === true),
+      };
       ports.set(port.port, entry);
       for (const address of service.addresses) this.addresses.set(addressKey(address, port.port), entry);
     }
@@ -73,6 +83,10 @@ export class RouteTable {
         view: backend,
         clusterKey: backend.service === null ? undefined : `${backend.service}:${backend.port}`,
       })),
+      mirror: view.mirror && {
+        clusterKey: `${view.mirror.service}:${view.mirror.port}`,
+        percent: view.mirror.percent,
+      },
     }));
   }
 

@@ -96,6 +96,7 @@ export const PROCESS_METRICS = {
   outrider_metric_series: gauge('Series that exist, the overflow series not counted.', ['table']),
   outrider_event_loop_busy_seconds_total: counter(
     'Time in which the event loop was not waiting. Its rate is the utilisation of the thread.',
+    ['worker'],
   ),
   process_cpu_seconds_total: counter('CPU time, user and system.'),
   process_resident_memory_bytes: gauge('Resident memory.'),

@@ -1,10 +1,12 @@
 import type { Clock } from '../../common/clock.ts';
 import { COLLECTED_METRICS, type CollectedMetric, TRAFFIC_METRICS } from './definitions.ts';
-import { type ExpositionFormat, expose, type Family, type Labels } from './exposition.ts';
+import { type ExpositionFormat, expose, type Family } from './exposition.ts';
 import { OVERFLOW_LABEL, type RequestLabels, type RetryLabels, type TcpLabels } from './labels.ts';
+import { MergedTable } from './merged-table.ts';
 import { MethodNames } from './method-names.ts';
+import { type CollectedSample, type MetricsPart, together } from './metrics-part.ts';
 import { OpenConnections } from './open-connections.ts';
-import { type BuildInfo, processFamilies } from './process-metrics.ts';
+import { type BuildInfo, processFamilies, threadUsage } from './process-metrics.ts';
 import { REQUEST_WIDTH, recordRequest, requestFamilies } from './request-metrics.ts';
 import { type Series, SeriesTable } from './series-table.ts';
 import { TCP_CLOSED, TCP_OPENED, TCP_RECEIVED, TCP_SENT, TCP_WIDTH, tcpFamilies } from './tcp-metrics.ts';
@@ -22,17 +24,12 @@ export interface MetricsOptions {
   readonly maxSeries?: number;
 }
 
-/** What an owner says at a scrape: a value and its labels. */
-export interface CollectedSample {
-  readonly labels: Labels;
-  readonly value: number;
-}
-
 export type RequestSeries = Series<RequestLabels>;
 export type TcpSeries = Series<TcpLabels>;
 
 /**
- * Everything that a sidecar counts. Owned by `proxy.ts`; lives as long as the sidecar.
+ * Everything that a worker counts; the first one's shows what all have counted. Owned by `main`, or by the program of a further worker; lives as long
+ * as its thread.
  *
  * A series is looked up once and kept by the caller, who asks for it again when `live` is false; counting is then an addition into a
  * typed array. A scrape copies the numbers as they stand, so they are exact.
@@ -46,15 +43,26 @@ export class Metrics implements AsyncDisposable {
   private readonly tcp: SeriesTable<TcpLabels>;
   private readonly retries: SeriesTable<RetryLabels>;
   private readonly collectors = new Map<CollectedMetric, (() => Iterable<CollectedSample>)[]>();
+  /** What the other workers count, asked at each scrape; undefined: there is no other. */
+  others: (() => Promise<readonly MetricsPart[]>) | undefined = undefined;
+  private readonly merged;
   private sweepTimer;
 
   constructor({ clock, build, maxSeries = DEFAULT_MAX_SERIES }: MetricsOptions) {
     this.clock = clock;
     this.build = build;
     const common = { maxSeries, idleMs: IDLE_MS };
-    this.requests = new SeriesTable({ ...common, width: REQUEST_WIDTH, overflow: OVERFLOW_REQUEST });
-    this.tcp = new SeriesTable({ ...common, width: TCP_WIDTH, overflow: OVERFLOW_TCP, busy: hasOpenConnections });
-    this.retries = new SeriesTable({ ...common, width: 1, overflow: OVERFLOW_RETRY });
+    const requests = { ...common, width: REQUEST_WIDTH, overflow: OVERFLOW_REQUEST };
+    const tcp = { ...common, width: TCP_WIDTH, overflow: OVERFLOW_TCP, busy: hasOpenConnections };
+    const retries = { ...common, width: 1, overflow: OVERFLOW_RETRY };
+    this.requests = new SeriesTable(requests);
+    this.tcp = new SeriesTable(tcp);
+    this.retries = new SeriesTable(retries);
+    this.merged = {
+      requests: new MergedTable(requests),
+      tcp: new MergedTable(tcp),
+      retries: new MergedTable(retries),
+    };
     this.sweepTimer = clock.setTimer(SWEEP_MS, () => this.sweep());
   }
 
@@ -111,36 +119,73 @@ export class Metrics implements AsyncDisposable {
     else collectors.push(rows);
   }
 
-  /** The body of a scrape, in chunks of whole lines. The numbers are those of the moment of the call. */
+  /** The body of a scrape, in chunks of whole lines. The numbers are those of the moment of the call, of other workers those of when it reaches them. */
   expose(format: ExpositionFormat): AsyncGenerator<string, void, undefined> {
-    return expose(this.collect(), format);
+    if (this.others === undefined) return expose(this.collect(), format);
+    // At once and not when the reader comes: each part must be added behind the one before it.
+    return exposeLater(
+      this.others().then(parts => this.collect(parts)),
+      format,
+    );
   }
 
-  /** All metrics as they stand now. */
-  collect(): Family[] {
+  /** What this worker counts, for the one that shows it. */
+  part(): MetricsPart {
     this.connections.reportAll();
+    return {
+      requests: this.requests.rows(),
+      tcp: this.tcp.rows(),
+      retries: this.retries.rows(),
+      collected: new Map(Array.from(this.collectors, ([name, rows]) => [name, rows.flatMap(each => [...each()])])),
+      thread: threadUsage(),
+    };
+  }
+
+  /** All metrics as they stand now, and those of other workers as they were handed over. */
+  collect(others: readonly MetricsPart[] = []): Family[] {
+    this.connections.reportAll();
+    const alone = others.length === 0;
+    const own = { requests: this.requests, tcp: this.tcp, retries: this.retries };
+    const { requests, tcp, retries } = alone ? own : this.merge(others);
     return [
-      ...requestFamilies(this.requests),
-      ...tcpFamilies(this.tcp),
+      ...requestFamilies(requests),
+      ...tcpFamilies(tcp),
       {
         name: 'outrider_retries_total',
         definition: TRAFFIC_METRICS.outrider_retries_total,
-        samples: Array.from(this.retries.all(), ({ labels, offset }) => ({
+        samples: Array.from(retries.all(), ({ labels, offset }) => ({
           sharedLabels: { ...labels },
-          value: this.retries.slots[offset]!,
+          value: retries.slots[offset]!,
         })),
       },
       ...Array.from(this.collectors, ([name, collectors]) => ({
         name,
         definition: COLLECTED_METRICS[name],
-        samples: collectors.flatMap(rows => [...rows()]),
+        samples: alone
+          ? collectors.flatMap(rows => [...rows()])
+          : together(name, [
+              ...collectors.flatMap(rows => [...rows()]),
+              ...others.flatMap(({ collected }) => collected.get(name) ?? []),
+            ]),
       })),
-      ...processFamilies(this.build, this.clock.wallMs(), {
-        requests: this.requests.size,
-        tcp: this.tcp.size,
-        retries: this.retries.size,
-      }),
+      ...processFamilies(
+        this.build,
+        this.clock.wallMs(),
+        { requests: requests.size, tcp: tcp.size, retries: retries.size },
+        [threadUsage(), ...others.map(({ thread }) => thread)],
+      ),
     ];
+  }
+
+  private merge(others: readonly MetricsPart[]) {
+    const nowMs = this.clock.nowMs();
+    const { merged } = this;
+    const rows = <Table extends 'requests' | 'tcp' | 'retries'>(table: Table) => others.map(part => part[table]);
+    return {
+      requests: merged.requests.update([this.requests.rows(), ...rows('requests')], nowMs),
+      tcp: merged.tcp.update([this.tcp.rows(), ...rows('tcp')], nowMs),
+      retries: merged.retries.update([this.retries.rows(), ...rows('retries')], nowMs),
+    };
   }
 
   private sweep(): void {
@@ -155,6 +200,13 @@ export class Metrics implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.sweepTimer.cancel();
   }
+}
+
+async function* exposeLater(
+  families: Promise<Family[]>,
+  format: ExpositionFormat,
+): AsyncGenerator<string, void, undefined> {
+  yield* expose(await families, format);
 }
 
 /** What `MethodNames` counts by. */

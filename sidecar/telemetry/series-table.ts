@@ -32,6 +32,12 @@ export interface SeriesTableOptions<Labels> {
   readonly busy?: (slots: Float64Array, offset: number) => boolean;
 }
 
+/** All series of a table as they stand, for another thread: the numbers of each lie behind each other, in the order of the labels. */
+export interface Rows<Labels> {
+  readonly labels: readonly Labels[];
+  readonly numbers: Float64Array;
+}
+
 const FIRST_ROWS = 16;
 
 /**
@@ -68,6 +74,16 @@ export class SeriesTable<Labels extends LabelSet<Labels>> {
   /** All live series, the overflow series with them once it was needed. */
   all(): Iterable<Series<Labels>> {
     return this.byKey.values();
+  }
+
+  /** A copy of it as it stands. */
+  rows(): Rows<Labels> {
+    const { width } = this.options;
+    const series = [...this.byKey.values()];
+    const numbers = new Float64Array(series.length * width);
+    for (const [at, { offset }] of series.entries())
+      numbers.set(this.slots.subarray(offset, offset + width), at * width);
+    return { labels: series.map(({ labels }) => labels), numbers };
   }
 
   /** Drops what has been idle too long. To be called about once a minute: this is how exact the idle time is. */
@@ -131,4 +147,4 @@ export class SeriesTable<Labels extends LabelSet<Labels>> {
   }
 }
 
-const keyOf = (labels: object): string => JSON.stringify(Object.values(labels));
+export const keyOf = (labels: object): string => JSON.stringify(Object.values(labels));

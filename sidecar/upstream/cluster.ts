@@ -3,9 +3,10 @@ import type { Clock } from '../../common/clock.ts';
 import type { Random } from '../../common/random.ts';
 import { createPicker, type Picker } from '../balance/picker.ts';
 import { LinkInfo } from '../protocol/head.ts';
-import { CircuitBreaker, type Limit } from '../resilience/circuit-breaker.ts';
-import { RetryBudget } from '../resilience/retry-budget.ts';
-import { Endpoint, endpointKey } from './endpoint.ts';
+import { BREAKER_COUNTS, CircuitBreaker, type Limit } from '../resilience/circuit-breaker.ts';
+import { BUDGET_COUNTS, RetryBudget } from '../resilience/retry-budget.ts';
+import { type Cells, ownCells } from '../workers/cells.ts';
+import { ENDPOINT_BYTES, Endpoint, endpointKey } from './endpoint.ts';
 
 /** What every cluster is built with. Owned by the proxy. */
 export interface ClusterParts {
@@ -13,7 +14,16 @@ export interface ClusterParts {
   readonly random: Random;
   /** The circuit breaker of a cluster refused something. */
   readonly onRefuse?: (cluster: Cluster, limit: Limit, max: number) => void;
+  /** What all workers of the sidecar count together. Default: there is one worker. */
+  readonly cells?: Cells;
+  /** One of the next requests should go to this instance: other workers must hear of it. */
+  readonly onProbe?: (cluster: Cluster, endpoint: Endpoint) => void;
 }
+
+// What all workers count of a cluster, in this order.
+const USED = BREAKER_COUNTS;
+const BUDGET = USED + 1;
+const CLUSTER_BYTES = (BUDGET + BUDGET_COUNTS) * Int32Array.BYTES_PER_ELEMENT;
 
 /** One port of one service: its instances, its policy, and what is under way. Owned by `Clusters`; kept across snapshots. */
 export class Cluster {
@@ -32,25 +42,41 @@ export class Cluster {
   readonly breaker: CircuitBreaker;
   /** Instances that the outlier detector wants to know about: each gets one of the next requests. */
   private readonly probes: Endpoint[] = [];
-  /** Something was sent there since this was last set to false. */
-  used = false;
   private picker: Picker | undefined = undefined;
   private readonly links = new Map<string, LinkInfo>();
   private readonly clock: Clock;
   private readonly random: Random;
+  private readonly shared: Int32Array;
+  private readonly onProbe: ClusterParts['onProbe'];
 
-  constructor(service: ServiceView, port: PortView, { clock, random, onRefuse }: ClusterParts) {
+  constructor(service: ServiceView, port: PortView, parts: ClusterParts) {
+    const { clock, random, onRefuse, cells = ownCells } = parts;
     this.name = service.name;
     this.namespace = service.namespace;
     this.serviceName = `${service.name}.${service.namespace}`;
     this.port = port.port;
-    this.key = `${this.serviceName}:${port.port}`;
+    this.key = clusterKey(service, port);
     this.protocol = port.protocol;
     this.policy = port.policy;
     this.clock = clock;
     this.random = random;
-    this.budget = new RetryBudget(port.policy.retryBudget, clock);
-    this.breaker = new CircuitBreaker(port.policy.circuitBreaker, (limit, max) => onRefuse?.(this, limit, max));
+    this.onProbe = parts.onProbe;
+    this.shared = new Int32Array(cells(`cluster ${this.key}`, CLUSTER_BYTES));
+    this.budget = this.makeBudget();
+    this.breaker = new CircuitBreaker(
+      port.policy.circuitBreaker,
+      (limit, max) => onRefuse?.(this, limit, max),
+      this.shared.subarray(0, BREAKER_COUNTS),
+    );
+  }
+
+  private makeBudget(): RetryBudget {
+    return new RetryBudget(this.policy.retryBudget, this.clock, this.shared.subarray(BUDGET));
+  }
+
+  /** Whether anything was sent there since this was last asked. */
+  takeUsed(): boolean {
+    return Atomics.exchange(this.shared, USED, 0) === 1;
   }
 
   /** The link's fields for requests to this app port by this route: the same object each time. */
@@ -65,32 +91,49 @@ export class Cluster {
   }
 
   pick(except: Endpoint | undefined): Endpoint | undefined {
-    this.used = true;
-    if (this.probes.length > 0 && except === undefined) return this.probes.shift();
+    if (this.shared[USED] === 0) this.shared[USED] = 1;
+    while (this.probes.length > 0 && except === undefined) {
+      const endpoint = this.probes.shift();
+      if (endpoint?.takeProbe() === true) return endpoint;
+    }
     return this.picker?.pick(this.clock.nowMs(), except);
   }
 
   /** The next request goes to this instance. */
   probe(endpoint: Endpoint): void {
+    endpoint.wantProbe(true);
+    this.addProbe(endpoint);
+    this.onProbe?.(this, endpoint);
+  }
+
+  /** The same, as another worker says. */
+  addProbe(endpoint: Endpoint): void {
     if (!this.probes.includes(endpoint)) this.probes.push(endpoint);
   }
 
   /** It is known how the instance does. */
   noProbe(endpoint: Endpoint): void {
+    endpoint.wantProbe(false);
+    this.forgetProbe(endpoint);
+  }
+
+  private forgetProbe(endpoint: Endpoint): void {
     const at = this.probes.indexOf(endpoint);
     if (at >= 0) this.probes.splice(at, 1);
   }
 
   /** Takes what the newest snapshot says. */
   update(port: PortView, endpoints: readonly Endpoint[]): void {
-    if (JSON.stringify(port.policy.retryBudget) !== JSON.stringify(this.policy.retryBudget)) {
-      this.budget = new RetryBudget(port.policy.retryBudget, this.clock);
-    }
+    const isNewBudget = JSON.stringify(port.policy.retryBudget) !== JSON.stringify(this.policy.retryBudget);
     this.protocol = port.protocol;
     this.policy = port.policy;
+    if (isNewBudget) {
+      this.shared.fill(0, BUDGET);
+      this.budget = this.makeBudget();
+    }
     this.breaker.limits = port.policy.circuitBreaker;
     this.endpoints = endpoints;
-    for (const probe of [...this.probes]) if (!endpoints.includes(probe)) this.noProbe(probe);
+    for (const probe of [...this.probes]) if (!endpoints.includes(probe)) this.forgetProbe(probe);
     this.links.clear();
     this.repick();
   }
@@ -134,8 +177,8 @@ export class Clusters {
     let used = false;
     for (const cluster of this.clusters.values()) {
       if (cluster.serviceName !== serviceName) continue;
-      used ||= cluster.used || cluster.breaker.count('requests') > 0;
-      cluster.used = false;
+      const sent = cluster.takeUsed();
+      used ||= sent || cluster.breaker.count('requests') > 0;
     }
     return used;
   }
@@ -147,11 +190,11 @@ export class Clusters {
     const nowMs = this.parts.clock.nowMs();
     for (const service of snapshot.services) {
       const instances = service.endpoints.map(view =>
-        this.endpoint(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view, nowMs),
+        this.keep(endpoints, `${service.namespace}/${service.name} ${endpointKey(view)}`, view, nowMs),
       );
       for (const port of service.ports) {
-        const fresh = new Cluster(service, port, this.parts);
-        const cluster = this.clusters.get(fresh.key) ?? fresh;
+        const known = this.clusters.get(clusterKey(service, port));
+        const cluster = known ?? new Cluster(service, port, this.parts);
         cluster.update(
           port,
           instances.filter(endpoint => endpoint.view.ports[port.port] !== undefined),
@@ -166,15 +209,24 @@ export class Clusters {
     for (const [key, endpoint] of before) if (!endpoints.has(key)) this.onGone(endpoint);
   }
 
+  /** The instance of this name. */
+  endpoint(key: string): Endpoint | undefined {
+    return this.endpoints.get(key);
+  }
+
   /** After an instance's health changed. */
   repick(endpoint: Endpoint): void {
     for (const cluster of this.clusters.values()) if (cluster.endpoints.includes(endpoint)) cluster.repick();
   }
 
-  private endpoint(next: Map<string, Endpoint>, key: string, view: EndpointView, nowMs: number): Endpoint {
-    const endpoint = this.endpoints.get(key) ?? new Endpoint(view, nowMs);
+  private keep(next: Map<string, Endpoint>, key: string, view: EndpointView, nowMs: number): Endpoint {
+    const { cells = ownCells } = this.parts;
+    const endpoint =
+      this.endpoints.get(key) ?? new Endpoint(view, nowMs, key, cells(`endpoint ${key}`, ENDPOINT_BYTES));
     endpoint.view = view;
     next.set(key, endpoint);
     return endpoint;
   }
 }
+
+const clusterKey = ({ name, namespace }: ServiceView, { port }: PortView): string => `${name}.${namespace}:${port}`;

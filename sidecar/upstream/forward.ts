@@ -16,6 +16,12 @@ export interface ForwardFields {
   readonly attempt: string;
 }
 
+/**
+ * A gRPC server resets a call with CANCEL when its time is up. It gets so many milliseconds more than is left, so that the mesh has
+ * said DEADLINE_EXCEEDED before.
+ */
+const GRPC_MARGIN_MS = 5;
+
 /** The last step: hands the exchange to a connection. Gives its place in the line back when the attempt ends before there is one. */
 export const forward = (
   clock: Clock,
@@ -28,11 +34,12 @@ export const forward = (
     if (exchange.deadlineMs === 0 && exchange.attempt === 1) return volatile;
     const list = volatile === NO_FIELDS ? [] : [...volatile];
     if (exchange.deadlineMs > 0) {
-      const left = String(Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs())));
+      const left = Math.max(1, Math.floor(exchange.deadlineMs - clock.nowMs()));
       const grpc = list.indexOf('grpc-timeout');
+      const grpcLeft = String(left + GRPC_MARGIN_MS);
       // At most eight digits (gRPC over HTTP/2, "Timeout"); what is longer stays as the caller said it.
-      if (grpc >= 0 && grpc % 2 === 0 && left.length <= 8) list[grpc + 1] = `${left}m`;
-      list.push(fields.timeout, left);
+      if (grpc >= 0 && grpc % 2 === 0 && grpcLeft.length <= 8) list[grpc + 1] = `${grpcLeft}m`;
+      list.push(fields.timeout, String(left));
     }
     if (exchange.attempt > 1 && fields.attempt !== '') list.push(fields.attempt, String(exchange.attempt));
     return list;

@@ -4,9 +4,11 @@ import type { Random } from '../../common/random.ts';
 import { setWallTimer } from '../../common/wall-timer.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import { type LinkValidity, replaceMarginMs } from '../identity/link-validity.ts';
+import { parsePeerWorker } from '../listener/peer-hello.ts';
 import type { FieldList, RequestHead } from '../protocol/head.ts';
 import { Http2ClientConnection, type Http2ClientContext } from '../protocol/http2/forward.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
+import { PeerWorkers, type WorkerNumber } from './peer-workers.ts';
 import type { Attempt, Dial, Transport } from './transport.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -21,6 +23,8 @@ const MIN_AGE_MS = 500;
 /** When the next one could not be had, it is tried again after this time, or sooner when the certificates' end is near. */
 const REPLACE_AGAIN_MS = 5_000;
 const MIN_REPLACE_AGAIN_MS = 250;
+/** A connection that may lead to another worker of the peer is given up when the peer does not say so in this time. */
+const HELLO_MS = 1_000;
 
 export interface MultiplexedPoolOptions {
   readonly dial: Dial;
@@ -28,6 +32,8 @@ export interface MultiplexedPoolOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly http2: Omit<Http2ClientContext, 'onClose' | 'onRetire' | 'onRoom' | 'onPeer'>;
+  /** On the link: whose pool it is. Absent: the peer has no workers. */
+  readonly worker?: WorkerNumber;
 }
 
 /** What is known of a connection's time. */
@@ -40,7 +46,7 @@ interface Life {
 }
 
 /**
- * HTTP/2 connections to one address: usually a single one that carries everything. Owned by its address's transports; lives as long as its endpoint.
+ * HTTP/2 connections to one address: usually a single one that carries everything, or one for each worker of the peer that is ours to use. Owned by its address's transports; lives as long as its endpoint.
  * Each connection is: dialling → open → retired (takes nothing new) → closed. On the link the end of the certificates closes it in any case, so that
  * retired ones are as few as were made in one certificate's life.
  */
@@ -54,14 +60,19 @@ export class MultiplexedPool implements Transport {
   /** Those that are replaced as soon as the next one is open. */
   private readonly due = new Set<Http2ClientConnection>();
   private draining = false;
+  private readonly workers: PeerWorkers<Http2ClientConnection>;
+  /** They may lead to a worker of the peer that no other does; until it is known they take nothing. */
+  private readonly candidates = new Set<Http2ClientConnection>();
+  private seeking: (() => void) | undefined = undefined;
 
   constructor(options: MultiplexedPoolOptions) {
     this.options = options;
     this.waiting = new WaitingLine(options.breaker);
+    this.workers = new PeerWorkers(options.worker ?? { number: 0, count: 1 });
   }
 
   get connections(): number {
-    return this.open.length + this.retired.size;
+    return this.open.length + this.retired.size + this.candidates.size;
   }
 
   send(attempt: Attempt, head: RequestHead, volatile: FieldList): void {
@@ -84,6 +95,8 @@ export class MultiplexedPool implements Transport {
   /** The first connection with room; a stuck one only when no other can be made. */
   private pick(): Http2ClientConnection | undefined {
     const { open } = this;
+    const least = this.workers.several ? leastLoaded(open) : undefined;
+    if (least !== undefined) return least;
     let stuck: Http2ClientConnection | undefined;
     for (let i = 0; i < open.length; i++) {
       const connection = open[i] as Http2ClientConnection;
@@ -126,24 +139,89 @@ export class MultiplexedPool implements Transport {
   }
 
   private connected(socket: Duplex, validity: LinkValidity | undefined): void {
+    this.open.push(this.begin(socket, validity));
+    for (const old of [...this.due]) old.drain();
+    this.due.clear();
+    this.workers.startAgain();
+    this.dispatch();
+  }
+
+  private begin(socket: Duplex, validity: LinkValidity | undefined): Http2ClientConnection {
     const { clock, random } = this.options;
     const connection: Http2ClientConnection = new Http2ClientConnection(socket, {
       ...this.options.http2,
       onClose: () => this.closed(connection),
       onRetire: () => this.retire(connection),
       onRoom: () => this.dispatch(),
+      onPeer: payload => this.heard(connection, parsePeerWorker(payload)),
     });
-    this.open.push(connection);
     const endsAtMs = validity?.notAfterMs ?? Number.POSITIVE_INFINITY;
     const end = validity && setWallTimer(clock, endsAtMs, () => connection.expire());
     this.lives.set(connection, { endsAtMs, next: undefined, end });
     const leftMs = endsAtMs - clock.wallMs();
     const replaceInMs = validity === undefined ? leftMs : leftMs - replaceMarginMs(leftMs);
     this.replaceAfter(connection, Math.max(MIN_AGE_MS, Math.min(MAX_AGE_MS * (0.9 + 0.2 * random()), replaceInMs)));
-    for (const old of [...this.due]) old.drain();
-    this.due.clear();
-    this.dispatch();
+    return connection;
   }
+
+  // ---- the workers of the peer ---------------------------------------------------------------------------------------
+
+  private heard(connection: Http2ClientConnection, worker: WorkerNumber): void {
+    const { workers, open } = this;
+    workers.heard(connection, worker);
+    if (this.candidates.delete(connection)) {
+      if (workers.isNeeded(connection, open)) {
+        for (const other of workers.unwanted(open)) other.drain();
+        open.push(connection);
+        this.dispatch();
+      } else connection.drain();
+    }
+    this.seek();
+  }
+
+  /** Dials once more where a worker of the peer is missing, after a pause, and not without end. */
+  private seek(): void {
+    if (this.seeking !== undefined || this.candidates.size > 0 || this.draining || !this.isMissing()) return;
+    const pauseMs = this.workers.nextTryMs();
+    if (pauseMs === undefined) return;
+    const timer = this.options.clock.setTimer(pauseMs, () => {
+      this.seeking = undefined;
+      if (this.isMissing()) this.dialCandidate();
+    });
+    this.seeking = () => timer.cancel();
+  }
+
+  /** One that nobody uses, or that is at its limits, needs no more connections. */
+  private isMissing(): boolean {
+    return this.open.length > 0 && this.workers.isMissing(this.open) && !this.options.breaker.isOpen('connections');
+  }
+
+  private dialCandidate(): void {
+    const { dial, breaker, clock } = this.options;
+    breaker.force('connections');
+    let finished = false;
+    const cancel = dial((_error, socket, validity) => {
+      finished = true;
+      this.seeking = undefined;
+      if (socket === undefined) {
+        breaker.give('connections');
+        this.seek();
+        return;
+      }
+      const connection = this.begin(socket, validity);
+      this.candidates.add(connection);
+      clock.setTimer(HELLO_MS, () => {
+        if (this.candidates.delete(connection)) connection.drain();
+      });
+    });
+    if (finished) return;
+    this.seeking = () => {
+      cancel();
+      breaker.give('connections');
+    };
+  }
+
+  // ---- the end of a connection ---------------------------------------------------------------------------------------
 
   private replaceAfter(connection: Http2ClientConnection, ms: number): void {
     const life = this.lives.get(connection);
@@ -182,6 +260,7 @@ export class MultiplexedPool implements Transport {
   private closed(connection: Http2ClientConnection): void {
     this.removeOpen(connection);
     this.retired.delete(connection);
+    this.workers.forget(connection);
     this.lives.get(connection)?.end?.cancel();
     this.lives.delete(connection);
     this.options.breaker.give('connections');
@@ -192,12 +271,14 @@ export class MultiplexedPool implements Transport {
     const at = this.open.indexOf(connection);
     if (at >= 0) this.open.splice(at, 1);
     this.due.delete(connection);
+    this.candidates.delete(connection);
     this.lives.get(connection)?.next?.cancel();
+    this.seek();
   }
 
   /** What is open takes nothing new, and the next request dials: the peer must prove again who it is. */
   renew(): void {
-    for (const connection of [...this.open]) connection.drain();
+    for (const connection of [...this.open, ...this.candidates]) connection.drain();
   }
 
   drain(): void {
@@ -207,8 +288,10 @@ export class MultiplexedPool implements Transport {
       this.cancelDial = undefined;
       this.options.breaker.give('connections');
     }
+    this.seeking?.();
+    this.seeking = undefined;
     this.waiting.failAll(proxyError('CONNECT_FAILED', 'endpoint_gone'));
-    for (const connection of [...this.open]) connection.drain();
+    for (const connection of [...this.open, ...this.candidates]) connection.drain();
   }
 
   close(): void {
@@ -216,3 +299,13 @@ export class MultiplexedPool implements Transport {
     for (const connection of [...this.open, ...this.retired]) connection.close();
   }
 }
+
+/** The one with the fewest requests under way among those that take one; undefined: none does. */
+const leastLoaded = (open: readonly Http2ClientConnection[]): Http2ClientConnection | undefined => {
+  let least: Http2ClientConnection | undefined;
+  for (const connection of open) {
+    if (!connection.available || connection.unwritten > STUCK_BYTES) continue;
+    if (least === undefined || connection.openStreams < least.openStreams) least = connection;
+  }
+  return least;
+};

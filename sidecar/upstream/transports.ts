@@ -7,6 +7,7 @@ import type { WindowAccount } from '../protocol/stream.ts';
 import { ThriftClientConnection } from '../protocol/thrift/forward.ts';
 import type { CircuitBreaker } from '../resilience/circuit-breaker.ts';
 import { MultiplexedPool } from './multiplexed-pool.ts';
+import type { WorkerNumber } from './peer-workers.ts';
 import { SerialPool } from './serial-pool.ts';
 import { TcpDialer } from './tcp-dialer.ts';
 import type { Dial, Transport } from './transport.ts';
@@ -18,11 +19,15 @@ export interface TransportParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly heads: Http1ResponseHeads;
+  /** Which worker's they are. Default: the only one's. */
+  readonly worker?: WorkerNumber;
 }
 
 /** How plain connections are used; `link` is the mesh's own. */
-export type TransportKind = 'http1' | 'http2' | 'tcp' | 'thrift';
+export const TRANSPORT_KINDS = ['http1', 'http2', 'tcp', 'thrift'] as const;
+export type TransportKind = (typeof TRANSPORT_KINDS)[number];
 
+const ONLY_WORKER: WorkerNumber = { number: 0, count: 1 };
 const NO_HELLO = Buffer.alloc(0);
 /** Streams that we open on one plain HTTP/2 connection, when the server allows as many. */
 const MAX_STREAMS = 1_000;
@@ -70,7 +75,7 @@ export const linkTransport = (
   hello: Buffer,
   breaker: CircuitBreaker,
 ): MultiplexedPool => {
-  const { account, blocks, clock, random } = parts;
+  const { account, blocks, clock, random, worker = ONLY_WORKER } = parts;
   const http2 = { account, blocks, clock, maxConcurrentStreams: MAX_LINK_STREAMS, link: true, hello };
-  return new MultiplexedPool({ dial, breaker, clock, random, http2 });
+  return new MultiplexedPool({ dial, breaker, clock, random, http2, worker });
 };

@@ -14,7 +14,9 @@ t.test('every example is applied as it is, and what it refers to is there', asyn
   const dataDir = t.testdir();
   await using plane = await startControlPlane(dataDir);
   const env = { OUTRIDER_SERVER: plane.restUrl, OUTRIDER_DATA_DIR: dataDir, NODE_OPTIONS: undefined };
-  for (const file of readdirSync(EXAMPLES).filter(name => name.endsWith('.yaml'))) {
+  for (const file of readdirSync(EXAMPLES, { encoding: 'utf8', recursive: true }).filter(name =>
+    name.endsWith('.yaml'),
+  )) {
     const result = await runToEnd(process.execPath, [PROGRAM, 'apply', '-f', `${EXAMPLES}/${file}`], { env });
     t.match(result, { code: 0, stderr: '', stdout: /(created|configured)\n/ }, file);
   }

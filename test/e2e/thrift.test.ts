@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import t from 'tap';
-import { startSidecarPair } from '../support/pair.ts';
+import type { RouteView } from '../../api/snapshot.ts';
+import { startSidecarPair, WORKERS } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
 import { total } from '../support/prometheus-text.ts';
 import { startThriftApp, ThriftClient } from '../support/thrift-app.ts';
@@ -25,6 +26,18 @@ const nameOf = ({ transport, protocol }: Wire): string => `${transport}-${protoc
 const TEXTS = ['a', 'b', 'c', 'd', 'e'];
 const FRAMED: Wire = { transport: 'framed', protocol: 'binary' };
 
+/** What gets no answer has a time limit. */
+const routesTo = (name: string, port: number): readonly RouteView[] =>
+  ['never', ''].map(method => ({
+    name: method,
+    matches: method === '' ? [] : [{ path: { type: 'RegularExpression', value: `/[^/]+/${method}` } }],
+    filters: [],
+    backends: [{ service: `${name}.default`, port, weight: 1, filters: [] }],
+    requestTimeoutMs: method === '' ? null : 400,
+    attemptTimeoutMs: 0,
+    retry: null,
+  }));
+
 const apps = new Map(await Promise.all(WIRES.map(async wire => [nameOf(wire), await startThriftApp(wire)] as const)));
 const [nobody = 0] = await freePorts(1);
 const pair = await startSidecarPair({
@@ -36,7 +49,7 @@ const pair = await startSidecarPair({
     ...snapshot,
     services: snapshot.services.map(service => ({
       ...service,
-      ports: service.ports.map(port => ({ ...port, policy: { ...port.policy, requestTimeoutMs: 400 } })),
+      ports: service.ports.map(port => ({ ...port, routes: routesTo(service.name, port.port) })),
     })),
   }),
 });
@@ -66,7 +79,7 @@ for (const wire of WIRES) {
     const big = await client.call('big', '3000000', 300);
     t.equal(big?.text.length, 3_000_000);
     t.match(await client.call('echo', 'y'.repeat(1_000_000)), { text: 'y'.repeat(1_000_000) });
-    t.equal(app.connections, 1, 'one connection to the app did it all');
+    t.ok(app.connections <= WORKERS, 'one connection to the app did it all, or one for each worker');
   });
 }
 

@@ -59,6 +59,8 @@ const serve = (
   const socket = newSocket();
   const connection = new ThriftServerConnection(socket, {
     ...detected,
+    isOneway: () => false,
+    maxParallel: 1,
     authority: 'calc',
     heads: new CallHeads(),
     account,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import net, { type AddressInfo } from 'node:net';
 import t from 'tap';
 import { requestCertificate } from '../../sidecar/discovery/request-certificate.ts';
 import { requestTrustBundle } from '../../sidecar/discovery/request-trust-bundle.ts';
@@ -32,6 +32,20 @@ t.test('a control plane gives its trust bundle to whoever knows its root', async
   t.equal(await requestTrustBundle(url, { trustBundlePem }), trustBundlePem);
   const others = createTestMesh().root.certificatePem;
   t.match(await requestTrustBundle(url, { trustBundlePem: others }), { reason: 'unreachable' });
+});
+
+t.test('closing does not wait for a client that is in its handshake', { timeout: 5_000 }, async t => {
+  const plane = await startBackHalf({ dataDir: t.testdir() });
+  const { port } = new URL(plane.url);
+  const client = net.connect(Number(port), '127.0.0.1');
+  client.on('error', () => {});
+  // Half of a ClientHello.
+  client.write(Buffer.from('160301020001', 'hex'));
+  await requestTrustBundle(plane.url, { trustBundlePem: plane.trustBundlePem });
+  const closed = once(client, 'close');
+  await plane[Symbol.asyncDispose]();
+  await closed;
+  t.ok(client.destroyed);
 });
 
 t.test('an answer that is not what was asked for is refused with its status', async t => {

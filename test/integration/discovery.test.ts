@@ -8,7 +8,7 @@ import { resolve, startTestSidecar, until } from '../support/test-sidecar.ts';
 t.test(
   'two sidecars are a mesh without any object: the service comes with its first workload and goes with its last',
   async t => {
-    await using plane = await startBackHalf({ dataDir: t.testdir({ data: {}, web: {}, pay: {} }) + '/data' });
+    await using plane = await startBackHalf({ dataDir: `${t.testdir({ data: {}, web: {}, pay: {} })}/data` });
     const dir = `${t.testdirName}`;
     await using web = startTestSidecar({
       stateDir: `${dir}/web`,

@@ -219,7 +219,7 @@ const CASES: readonly Case[] = [
   {
     name: 'a filter that is not there',
     path: ROUTES,
-    request: route({ filters: [{ type: 'RequestMirror' }] }),
+    request: route({ filters: [{ type: 'ExtensionRef' }] }),
     status: 422,
     reason: 'Invalid',
     field: 'spec.rules[0].filters[0].type',

@@ -1,60 +1,28 @@
 /** Caucho's Hessian library in Java on both sides of a pair, in every version: what it sees through the mesh is what it sees straight. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import t from 'tap';
-import { findProgram, missing } from '../support/foreign-tools.ts';
+import { compileHessianJava, HESSIAN_PATH, missingHessianJava } from '../support/hessian-java.ts';
 import { startSidecarPair } from '../support/pair.ts';
 import { freePorts } from '../support/ports.ts';
-import { RunningProcess, runToEnd } from '../support/processes.ts';
 import { total } from '../support/prometheus-text.ts';
-import { connects } from '../support/tcp.ts';
-import { waitFor } from '../support/wait-for.ts';
 
-const PROGRAM = fileURLToPath(new URL('../fixtures/hessian/HessianCases.java', import.meta.url));
-/** Debian: libhessian-java. Maven: com.caucho:hessian. */
-const JAR = process.env.OUTRIDER_HESSIAN_JAR ?? '/usr/share/java/hessian.jar';
-const PATH = '/remoting/accounts';
 const WIRES = ['1/1', '1/2', '2/2', '1/2 chunked', '2/2 chunked'];
-/** The library sets fields of exceptions, which modules do not allow. */
-const OPENS = ['io', 'lang', 'util'].map(name => `--add-opens=java.base/java.${name}=ALL-UNNAMED`);
-
-const skip =
-  findProgram('javac') === undefined
-    ? missing('javac')
-    : !existsSync(JAR) && 'needs the Hessian library for Java (libhessian-java); .ci/run installs what it needs';
-
 t.setTimeout(240_000);
 
-t.test('Hessian in Java against itself', { skip }, async t => {
-  const classes = t.testdir();
-  const compiled = await runToEnd('javac', ['-cp', JAR, '-d', classes, PROGRAM]);
-  if (compiled.code !== 0) return t.fail(compiled.stderr);
-  const java = ['-XX:TieredStopAtLevel=1', ...OPENS, '-cp', [JAR, join(classes)].join(':'), 'HessianCases'];
+t.test('Hessian in Java against itself', { skip: missingHessianJava }, async t => {
+  const java = await compileHessianJava(t.testdir());
   const [port = 0, nobody = 0] = await freePorts(2);
-  const server = new RunningProcess('java', [...java, 'server', String(port)]);
-  t.teardown(() => server.stop());
-  await waitFor('the server', () => connects(port));
+  await using server = await java.serve(port);
   await using pair = await startSidecarPair({
     services: [
       { name: 'accounts', port: 8080, protocol: 'hessian', appPort: port },
       { name: 'dead', port: 8080, protocol: 'hessian', appPort: nobody },
     ],
   });
-  const run = async (...args: string[]): Promise<Map<string, string>> => {
-    const { code, stdout, stderr } = await runToEnd('java', [...java, ...args]);
-    t.equal(code, 0, stderr);
-    const rows = stdout
-      .split('\n')
-      .filter(line => line !== '')
-      .map(line => line.split('\t'));
-    return new Map(rows.map(([wire, name, outcome]) => [`${wire} ${name}`, outcome ?? '']));
-  };
   const calls = (): number => server.output().split('CALL').length - 1;
 
-  const straight = await run('client', `http://127.0.0.1:${port}${PATH}`);
+  const straight = await java.run('client', `http://127.0.0.1:${port}${HESSIAN_PATH}`);
   const reached = calls();
-  const meshed = await run('client', `http://127.0.0.1:${pair.upstream('accounts')}${PATH}`);
+  const meshed = await java.run('client', `http://127.0.0.1:${pair.upstream('accounts')}${HESSIAN_PATH}`);
 
   await t.test('the program sees the same through the mesh', async t => {
     t.same([...meshed], [...straight]);
@@ -87,7 +55,7 @@ t.test('Hessian in Java against itself', { skip }, async t => {
   });
 
   await t.test('what the mesh answers is a fault with its sentence', async t => {
-    const refused = await run('refused', `http://127.0.0.1:${pair.upstream('dead')}${PATH}`);
+    const refused = await java.run('refused', `http://127.0.0.1:${pair.upstream('dead')}${HESSIAN_PATH}`);
     for (const wire of WIRES.slice(1))
       t.match(
         refused.get(`${wire} refused`),

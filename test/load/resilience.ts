@@ -49,7 +49,7 @@ const retries = async (): Promise<number> =>
 const logged = (message: string): string[] => caller.process.stderr.split('\n').filter(line => line.includes(message));
 
 t.test('traffic is spread over all instances', async t => {
-  const { outcomes, served } = await shares(instances, 1_000);
+  const { outcomes, served } = await shares(instances, 2_000);
   t.same(failures(outcomes), []);
   for (const count of served) t.ok(count > outcomes.length / 50, `${count} of ${outcomes.length}`);
 });

@@ -29,6 +29,9 @@ export const missing = (...programs: string[]): string | false => {
   return absent.length > 0 && `needs ${absent.join(', ')}; .ci/run installs what it needs`;
 };
 
+/** Programs made of `test/fixtures/thrift`. */
+export const THRIFT_PROGRAMS = join(TOOLS, 'thrift');
+
 /** gRPC's own interop programs in Python; undefined when they were not fetched. */
 export const grpcInteropDirectory = (): string | undefined => {
   const directory = join(TOOLS, 'grpc');

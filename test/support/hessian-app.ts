@@ -26,8 +26,9 @@ export interface HessianApp extends AsyncDisposable {
 }
 
 /**
- * `echo` answers with its argument, `add` with a sum, `big` with so many characters, `fail` with a fault, `later` after a pause, `vanish` by ending
- * the connection, the first time for each argument. Other names are unknown. What is no call is answered with 400.
+ * `echo`, `bytes` and `nested` answer with their argument, `nothing` with null, `add` with a sum, `big` with so many characters, `fail` and `declared`
+ * with a fault, `later` after a pause, `vanish` by ending the connection, the first time for each argument. Other names are unknown. What is no call is
+ * answered with 400.
  */
 export const startHessianApp = async (): Promise<HessianApp> => {
   const seen: (Call & { readonly path: string })[] = [];
@@ -77,6 +78,8 @@ const parsed = (body: Buffer): ReturnType<typeof readCall> | undefined => {
 const answerTo = (wire: Wire, method: string, args: readonly unknown[]): Buffer => {
   switch (method) {
     case 'echo':
+    case 'bytes':
+    case 'nested':
     case 'later':
     case 'vanish':
       return hessianReply(wire, args[0]);
@@ -84,7 +87,10 @@ const answerTo = (wire: Wire, method: string, args: readonly unknown[]): Buffer 
       return hessianReply(wire, (args[0] as number) + (args[1] as number));
     case 'big':
       return hessianReply(wire, 'x'.repeat(args[0] as number));
+    case 'nothing':
+      return hessianReply(wire, null);
     case 'fail':
+    case 'declared':
       return hessianFault(wire, 'ServiceException', 'no such account');
     default:
       return hessianFault(wire, 'NoSuchMethodException', `The service has no method named: ${method}`);

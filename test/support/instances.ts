@@ -1,6 +1,6 @@
 /** One calling sidecar and several instances of the service `app`, each an app in this process behind a sidecar of its own. */
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { DEFAULT_POLICY, type PolicyView, type Snapshot } from '../../api/snapsh
 import { createSvid, createTestMesh, writeStateDir } from './peer-certificates.ts';
 import { freePorts } from './ports.ts';
 import { Sidecar } from './sidecar-process.ts';
+import { waitFor } from './wait-for.ts';
 
 const ID = 'spiffe://mesh.local/ns/default/sa/app';
 
@@ -26,6 +27,8 @@ export interface Instances extends AsyncDisposable {
   readonly caller: Sidecar;
   readonly all: readonly Instance[];
   readonly url: string;
+  /** Takes an instance out of what the caller knows, as the control plane does for one that has left. */
+  readonly forget: (instance: Instance) => Promise<unknown>;
 }
 
 export const good: Instance['answer'] = (request, response) => {
@@ -111,7 +114,17 @@ export const startInstances = async (count: number, policy: Partial<PolicyView> 
     await stop();
     throw error;
   }
-  return { caller, all, url: `http://127.0.0.1:${caller.ports.outbound}`, [Symbol.asyncDispose]: stop };
+  const [service] = snapshot.services;
+  const forget = (gone: Instance): Promise<unknown> => {
+    const endpoints = service?.endpoints.filter(({ address }) => address !== gone.address) ?? [];
+    const services = snapshot.services.map(each => ({ ...each, endpoints }));
+    // A new file in one step, as the sidecar itself writes it.
+    const path = join(directory, 'caller', 'snapshot.json');
+    writeFileSync(`${path}.new`, JSON.stringify({ ...snapshot, endpointVersion: '2', services }), { mode: 0o600 });
+    renameSync(`${path}.new`, path);
+    return waitFor('the caller to forget it', async () => !(await caller.admin('/clusters')).includes(gone.address));
+  };
+  return { caller, all, forget, url: `http://127.0.0.1:${caller.ports.outbound}`, [Symbol.asyncDispose]: stop };
 };
 
 const listen = async () => {

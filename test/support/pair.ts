@@ -62,6 +62,10 @@ const pairSnapshot = (
   })),
 });
 
+/** Workers of each sidecar, where the suites are run with several: `OUTRIDER_TEST_WORKERS=2`. */
+export const WORKERS: number = Number(process.env.OUTRIDER_TEST_WORKERS || 1);
+const workers = WORKERS === 1 ? {} : { OUTRIDER_WORKERS: String(WORKERS) };
+
 /** Starts both, waits until both are ready. */
 export const startSidecarPair = async (options: PairOptions): Promise<SidecarPair> => {
   const { services } = options;
@@ -83,6 +87,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
     ports: { inbound: inboundA!, outbound: outboundA!, admin: adminA!, metrics: metricsA! },
     env: {
       OUTRIDER_UPSTREAMS: [...upstreams].map(([name, port]) => `${name}=127.0.0.1:${port}`).join(','),
+      ...workers,
       ...options.env?.a,
     },
   });
@@ -92,6 +97,7 @@ export const startSidecarPair = async (options: PairOptions): Promise<SidecarPai
     ports: { inbound: inboundB!, outbound: outboundB!, admin: adminB!, metrics: metricsB! },
     env: {
       OUTRIDER_APP_PORTS: services.map(service => `${service.protocol}=${service.appPort}`).join(','),
+      ...workers,
       ...options.env?.b,
     },
   });

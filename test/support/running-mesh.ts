@@ -112,8 +112,13 @@ export class Unit extends App {
     return this.said(/HTTP_PROXY=(http:\/\/[^,]+),/);
   }
 
+  /** `host:port`. */
+  metricsAddress(): Promise<string> {
+    return this.said(/metrics http:\/\/([^/]+)\//);
+  }
+
   async isReady(): Promise<boolean> {
-    const answer = await request(`${await this.said(/metrics (http:\/\/[^/]+)\//)}/healthz/ready`);
+    const answer = await request(`http://${await this.metricsAddress()}/healthz/ready`);
     await answer.body.dump();
     return answer.statusCode === 200;
   }
@@ -123,7 +128,7 @@ export class Unit extends App {
   }
 
   async samples(): Promise<Sample[]> {
-    const answer = await request(await this.said(/metrics (http:\/\/\S+\/metrics)/));
+    const answer = await request(`http://${await this.metricsAddress()}/metrics`);
     return parseSamples(await answer.body.text());
   }
 

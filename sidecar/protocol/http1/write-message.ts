@@ -133,7 +133,7 @@ export class MessageWriter {
       if (tail !== '') free = socket.write(tail, 'latin1');
     }
     if (!free) this.hold();
-    if (length > 0) this.giveCredit(length);
+    if (length > 0 || this.over) this.giveCredit(length);
   }
 
   /** What is written during one turn of the event loop goes out in one system call: TLS hands over at most 16 KiB at a time. */
@@ -144,11 +144,12 @@ export class MessageWriter {
     setImmediate(this.uncorkLater);
   }
 
+  /** A message that is over owes nothing: whom the credit is for may be gone when the socket has drained. */
   private giveCredit(bytes: number): void {
     this.owed += bytes;
     if (this.owed === 0) return;
     const limit = this.account.roomToGrow ? CONGESTED_BYTES : CONGESTED_BYTES_WHEN_TIGHT;
-    if (this.held > 0 && this.socket.writableLength > limit) return;
+    if (!this.over && this.held > 0 && this.socket.writableLength > limit) return;
     const { owed } = this;
     this.owed = 0;
     this.onWritten(owed);

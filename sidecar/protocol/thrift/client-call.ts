@@ -93,7 +93,8 @@ export class ThriftClientCall implements Upstream {
       return;
     }
     if (typeof start === 'string') return this.fail(start);
-    if (start.type !== (info.oneway ? ONEWAY : CALL)) return this.fail('thrift_message_type');
+    // A oneway call may look like one that gets a reply: `RPCRoute` says it then.
+    if (start.type !== CALL && !(info.oneway && start.type === ONEWAY)) return this.fail('thrift_message_type');
     this.pending = NOTHING;
     this.start = start;
     this.end = new MessageEnd(start);

@@ -4,15 +4,16 @@ import { applicationException, INTERNAL_ERROR, PROTOCOL_ERROR, UNKNOWN_METHOD } 
 import { THRIFT_CONTENT_TYPE, type ThriftCallInfo } from './call-heads.ts';
 import { withFrameLength } from './credited-writer.ts';
 import type { MessageStart } from './message-reader.ts';
+import type { Window } from './window.ts';
 
 /** What a call needs of its connection. */
 export interface CallOwner {
-  write(chunk: Buffer, credit: number): void;
+  write(call: ThriftServerCall, chunk: Buffer, credit: number): void;
   requestConsumed(call: ThriftServerCall, bytes: number): void;
   /** The answer is complete. */
   answered(call: ThriftServerCall): void;
   /** The answer can't be completed. */
-  abort(): void;
+  abort(call: ThriftServerCall): void;
 }
 
 /** More of the sentence of an answer is not passed on. */
@@ -25,6 +26,10 @@ export class ThriftServerCall implements Downstream {
   /** Set when the exchange has begun. */
   sink: RequestSink | undefined = undefined;
   over = false;
+  /** All of its answer is out. Set by the connection. */
+  answered = false;
+  /** What of the request is not passed on yet. */
+  readonly window: Window;
   /** Some of the reply was written. */
   replied = false;
   private readonly owner: CallOwner;
@@ -32,10 +37,11 @@ export class ThriftServerCall implements Downstream {
   /** The answer of the mesh that is being received. */
   private mesh: { readonly head: ResponseHead; readonly volatile: FieldList; text: string } | undefined = undefined;
 
-  constructor(owner: CallOwner, start: MessageStart, info: ThriftCallInfo) {
+  constructor(owner: CallOwner, start: MessageStart, info: ThriftCallInfo, window: Window) {
     this.owner = owner;
     this.start = start;
     this.info = info;
+    this.window = window;
   }
 
   sendInformational(): void {}
@@ -46,7 +52,7 @@ export class ThriftServerCall implements Downstream {
         this.mesh = { head, volatile, text: '' };
       else if (this.info.transport !== 'unframed') {
         this.frameBytes = Number(fieldValue(volatile, 'content-length') ?? '-1');
-        if (this.frameBytes < 0) return this.owner.abort();
+        if (this.frameBytes < 0) return this.owner.abort(this);
       }
     }
     if (end) this.finish();
@@ -61,7 +67,7 @@ export class ThriftServerCall implements Downstream {
       this.replied = true;
       const piece = this.frameBytes < 0 ? chunk : withFrameLength(this.frameBytes, chunk);
       this.frameBytes = -1;
-      owner.write(piece, chunk.length);
+      owner.write(this, piece, chunk.length);
     }
     if (end) this.finish();
   }
@@ -72,7 +78,7 @@ export class ThriftServerCall implements Downstream {
 
   reset(): void {
     if (this.info.oneway) this.finish();
-    else this.owner.abort();
+    else this.owner.abort(this);
   }
 
   requestConsumed(bytes: number): void {
@@ -82,7 +88,7 @@ export class ThriftServerCall implements Downstream {
   private finish(): void {
     if (this.over) return;
     this.over = true;
-    if (this.mesh !== undefined) this.owner.write(this.exception(this.mesh), 0);
+    if (this.mesh !== undefined) this.owner.write(this, this.exception(this.mesh), 0);
     this.owner.answered(this);
   }
 

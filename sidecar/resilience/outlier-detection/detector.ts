@@ -17,7 +17,8 @@ export interface OutlierDetectorOptions {
 
 /**
  * Leaves out instances that fail again and again, and lets them back when one real request shows that they work. On for every service by
- * default. Owned by the proxy. Envoy: outlier_detection; the probe is the half-open state of a circuit breaker.
+ * default. Owned by the proxy. Those of several workers know the same of an instance; who changes its state sets its timers.
+ * Envoy: outlier_detection; the probe is the half-open state of a circuit breaker.
  *
  * States of an endpoint: healthy → (failures in a row) → ejected → (time is up) → probing → (the probe's outcome) → healthy or ejected.
  * An instance that answered with a failure gets the next request too, one at a time, until one succeeds or too many have failed: balancers that
@@ -47,8 +48,10 @@ export class OutlierDetector {
 
   private eject(cluster: Cluster, endpoint: Endpoint, cause: string, view: OutlierDetectionView): void {
     const { clock, random, log, onChange } = this.options;
+    // Another worker may have come first.
+    if (!endpoint.changeHealth(endpoint.health === 'probing' ? 'probing' : 'healthy', 'ejected')) return;
     const lengthMs = endpoint.ejection.next(view, clock.nowMs(), random);
-    endpoint.health = 'ejected';
+    const { turn } = endpoint;
     cluster.noProbe(endpoint);
     log.warn('An endpoint was ejected.', {
       ...labels(cluster, endpoint),
@@ -56,7 +59,9 @@ export class OutlierDetector {
       consecutive_failures: endpoint.failures.count,
       for_ms: Math.round(lengthMs),
     });
-    clock.setTimer(lengthMs, () => this.probe(cluster, endpoint));
+    clock.setTimer(lengthMs, () => {
+      if (endpoint.turn === turn) this.probe(cluster, endpoint);
+    });
     onChange(endpoint);
   }
 
@@ -66,13 +71,15 @@ export class OutlierDetector {
     const view = cluster.policy.outlierDetection;
     if (view === null) return this.restore(cluster, endpoint, 'outlier detection was turned off');
     const { clock, log } = this.options;
-    if (endpoint.health === 'ejected')
+    if (endpoint.changeHealth('ejected', 'probing'))
       log.info('An endpoint is probed.', { ...labels(cluster, endpoint), cause: 'its ejection has ended' });
-    endpoint.health = 'probing';
     cluster.probe(endpoint);
+    const { turn } = endpoint;
     // A probe that becomes a long stream, or that nobody sends, must not keep the instance out.
     endpoint.probeTimer?.cancel();
-    endpoint.probeTimer = clock.setTimer(Math.max(1_000, view.baseEjectionMs), () => this.probe(cluster, endpoint));
+    endpoint.probeTimer = clock.setTimer(Math.max(1_000, view.baseEjectionMs), () => {
+      if (endpoint.turn === turn) this.probe(cluster, endpoint);
+    });
   }
 
   private probed(
@@ -95,7 +102,8 @@ export class OutlierDetector {
 
   private restore(cluster: Cluster, endpoint: Endpoint, cause: string): void {
     const { clock, log, onChange } = this.options;
-    endpoint.health = 'healthy';
+    const { health } = endpoint;
+    if (health === 'healthy' || !endpoint.changeHealth(health, 'healthy')) return;
     endpoint.failures.reset();
     endpoint.ejection.end(clock.nowMs());
     endpoint.probeTimer?.cancel();

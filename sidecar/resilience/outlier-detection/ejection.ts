@@ -6,27 +6,34 @@ const JITTER = 0.25;
 /** So many times `baseEjectionMs` of good behaviour take one doubling back. */
 const DECAY = 2;
 
+const TIMES = 0;
+const HEALTHY_SINCE_MS = 1;
+
 /**
  * How long an instance is left out: `baseEjectionMs · 2ⁿ`, at most `maxEjectionMs`, ± 25 %, n being the ejections before this one that are not
- * forgiven yet. Owned by its endpoint. Envoy: base_ejection_time, max_ejection_time_jitter.
+ * forgiven yet. Owned by its endpoint, and the same for all workers. Envoy: base_ejection_time, max_ejection_time_jitter.
  */
 export class Ejection {
-  private times = 0;
-  private healthySinceMs = 0;
+  private readonly numbers: Float64Array;
+
+  /** `numbers`: two that are 0, or that another worker has for the same endpoint. */
+  constructor(numbers: Float64Array = new Float64Array(2)) {
+    this.numbers = numbers;
+  }
 
   /** The length of the ejection that begins now. */
   next(view: OutlierDetectionView, nowMs: number, random: Random): number {
-    const forgiven = Math.floor((nowMs - this.healthySinceMs) / Math.max(1, DECAY * view.baseEjectionMs));
-    this.times = Math.max(0, this.times - forgiven);
-    const lengthMs = Math.min(view.maxEjectionMs, view.baseEjectionMs * 2 ** Math.min(this.times, 30));
-    this.times++;
-    this.healthySinceMs = nowMs;
+    const forgiven = Math.floor((nowMs - this.numbers[HEALTHY_SINCE_MS]!) / Math.max(1, DECAY * view.baseEjectionMs));
+    const times = Math.max(0, this.numbers[TIMES]! - forgiven);
+    const lengthMs = Math.min(view.maxEjectionMs, view.baseEjectionMs * 2 ** Math.min(times, 30));
+    this.numbers[TIMES] = times + 1;
+    this.numbers[HEALTHY_SINCE_MS] = nowMs;
     return lengthMs * (1 - JITTER + 2 * JITTER * random());
   }
 
   /** Good behaviour counts from here. */
   end(nowMs: number): void {
-    this.healthySinceMs = nowMs;
+    this.numbers[HEALTHY_SINCE_MS] = nowMs;
   }
 }
 

@@ -207,6 +207,26 @@ wrong(
   },
   ['spec.rules[0].filters[0].urlRewrite.path.type'],
 );
+const MIRROR = { requestMirror: { backendRef: { name: 'a' } } };
+for (const kind of [HTTP_ROUTE, GRPC_ROUTE])
+  wrong(
+    `${kind.kind}: a mirror is a Service with a port`,
+    kind,
+    { rules: [{ filters: [{ type: 'RequestMirror', ...MIRROR }] }] },
+    ['spec.rules[0].filters[0].requestMirror.backendRef.port'],
+  );
+wrong(
+  'RPCRoute: a mirror is a Service with a port',
+  RPC_ROUTE,
+  { rules: [{ backendRefs: [], mirror: { backendRef: { name: 'a', kind: 'Pod' } } }] },
+  ['spec.rules[0].mirror.backendRef.kind'],
+);
+wrong(
+  'a mirror belongs to the rule',
+  HTTP_ROUTE,
+  { rules: [{ backendRefs: [{ name: 'a', port: 1, filters: [{ type: 'RequestMirror', ...MIRROR }] }] }] },
+  ['spec.rules[0].backendRefs[0].filters[0].requestMirror', 'spec.rules[0].backendRefs[0].filters[0].type'],
+);
 wrong(
   'a redirect of the path says how',
   HTTP_ROUTE,

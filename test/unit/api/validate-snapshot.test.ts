@@ -188,6 +188,30 @@ t.test('members of the prototype do not count', t => {
   t.end();
 });
 
+t.test('pipelining is one of two words', t => {
+  const pipelining = 'services[0].ports[0].policy.thriftPipelining';
+  t.equal(validateSnapshot(broken(pipelining, 'parallel')), undefined);
+  t.equal(validateSnapshot(broken(pipelining, 'both'))?.path, pipelining);
+  t.end();
+});
+
+t.test('that calls get no reply is true or false', t => {
+  const oneway = 'services[0].ports[0].routes[0].oneway';
+  t.equal(validateSnapshot(broken(oneway, true)), undefined);
+  t.equal(validateSnapshot(broken(oneway, 'yes'))?.path, oneway);
+  t.end();
+});
+
+t.test('a mirror is a service of the same snapshot', t => {
+  const mirror = 'services[0].ports[0].routes[0].mirror';
+  const pathOf = (value: unknown) => validateSnapshot(broken(mirror, value))?.path.replace(mirror, 'mirror');
+  t.equal(pathOf({ service: 'ledger.books', port: 81, percent: 10 }), undefined);
+  t.equal(pathOf({ service: 'ledger.books', port: 82, percent: 10 }), 'mirror.port');
+  t.equal(pathOf({ service: 'nobody.books', port: 81, percent: 10 }), 'mirror.service');
+  t.equal(pathOf({ service: 'ledger.books', port: 81, percent: 101 }), 'mirror.percent');
+  t.end();
+});
+
 t.test('a fault has shares from 0 to 100', t => {
   const fault = 'services[0].ports[0].routes[0].fault';
   const pathOf = (value: unknown) => validateSnapshot(broken(fault, value))?.path.replace(fault, 'fault');

@@ -31,6 +31,7 @@ t.test('a service name is all that must be said', t => {
     drainMs: 30_000,
     logLevel: 'info',
     accessLog: 'errors',
+    workers: 1,
   });
   t.same(read({ OUTRIDER_SERVICE: '' }), {
     problems: [
@@ -84,6 +85,7 @@ t.test('each variable sets what it says', t => {
     ['OUTRIDER_DRAIN', '1m30s', { drainMs: 90_000 }],
     ['OUTRIDER_LOG_LEVEL', 'debug', { logLevel: 'debug' }],
     ['OUTRIDER_ACCESS_LOG', 'all', { accessLog: 'all' }],
+    ['OUTRIDER_WORKERS', '2', { workers: 2 }],
   ];
   const defaults = config();
   for (const [variable, value, expected] of table) {
@@ -111,6 +113,7 @@ t.test('each wrong value is named, with what would be right', t => {
     OUTRIDER_LOG_LEVEL: ['verbose', 'INFO'],
     OUTRIDER_INTERCEPTION: ['tproxy'],
     OUTRIDER_ACCESS_LOG: ['some'],
+    OUTRIDER_WORKERS: ['0', '17', '1.5', 'two', '-1', '100'],
   };
   for (const [variable, values] of Object.entries(wrong)) {
     for (const value of values) {

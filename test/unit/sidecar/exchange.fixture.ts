@@ -29,8 +29,9 @@ import { reportOutcome } from '../../../sidecar/resilience/outlier-detection/rep
 import { OverloadEpisodes } from '../../../sidecar/resilience/overload-episodes.ts';
 import { retry } from '../../../sidecar/resilience/retry.ts';
 import { shedLoad } from '../../../sidecar/resilience/shed-load.ts';
+import { mirrorRequest } from '../../../sidecar/route/mirror-request.ts';
 import { PlanBackend } from '../../../sidecar/route/outbound-plan.ts';
-import { CONTINUE, Pipeline, type Step } from '../../../sidecar/step.ts';
+import { CONTINUE, NEVER_AGAIN, Pipeline, type Step } from '../../../sidecar/step.ts';
 import type { HeadCounters } from '../../../sidecar/telemetry/head-counters.ts';
 import { type Cluster, Clusters } from '../../../sidecar/upstream/cluster.ts';
 import { forward } from '../../../sidecar/upstream/forward.ts';
@@ -45,6 +46,7 @@ export class FakeDownstream implements Downstream {
   body = '';
   head: ResponseHead | undefined = undefined;
   headVolatile: FieldList = NO_FIELDS;
+  trailers: FieldList = NO_FIELDS;
 
   sendInformational(head: ResponseHead): void {
     this.said.push(`informational ${head.status}`);
@@ -58,7 +60,8 @@ export class FakeDownstream implements Downstream {
     this.body += chunk.toString();
     this.said.push(`data ${chunk.length}${end ? ' end' : ''}`);
   }
-  sendTrailers(): void {
+  sendTrailers(trailers: FieldList): void {
+    this.trailers = trailers;
     this.said.push('trailers');
   }
   reset(error: ProxyError): void {
@@ -133,7 +136,9 @@ export interface WorldOptions {
   readonly attemptTimeoutMs?: number;
   readonly endpoints?: readonly EndpointView[];
   readonly fault?: FaultView;
-  /** For faults alone. */
+  /** The share of requests that is copied. */
+  readonly mirrorPercent?: number;
+  /** For faults and copies alone. */
   readonly random?: () => number;
 }
 
@@ -142,6 +147,8 @@ export interface World {
   readonly account: BufferBudget;
   readonly cluster: Cluster;
   readonly transport: FakeTransport;
+  /** Where copies go. */
+  readonly mirror: FakeTransport;
   readonly retries: string[];
   readonly log: { readonly message: string; readonly fields: Readonly<Record<string, unknown>> }[];
   /** Each step's `begin` and `end`, by the order of the list. */
@@ -164,6 +171,7 @@ export const createWorld = (options: WorldOptions = {}): World => {
   clock.advance(1_000_000);
   const account = new BufferBudget();
   const transport = new FakeTransport();
+  const mirror = new FakeTransport();
   const retries: string[] = [];
   const trace: string[] = [];
   const ended: string[] = [];
@@ -184,7 +192,34 @@ export const createWorld = (options: WorldOptions = {}): World => {
     onChange: endpoint => clusters.repick(endpoint),
   });
   const breakerOf = (exchange: Exchange) => exchange.backend?.cluster?.breaker;
+  const copiesGo: Plan = {
+    requestTimeoutMs: options.requestTimeoutMs ?? Number.POSITIVE_INFINITY,
+    attemptTimeoutMs: 0,
+    retry: null,
+    retriesResets: 'always',
+    retryBudget: undefined,
+    route: '',
+    countersFor: () => undefined as unknown as HeadCounters,
+  };
+  const copies = {
+    clock,
+    account,
+    pipeline: new Pipeline([limitRequests(breakerOf), enforceDeadline(clock)], NEVER_AGAIN, [
+      forward(clock, { timeout: 'outrider-timeout-ms', attempt: 'outrider-attempt' }, ({ head }) => ({
+        transport: mirror,
+        head,
+      })),
+    ]),
+  };
   const plan: Plan = {
+    mirror:
+      options.mirrorPercent === undefined
+        ? undefined
+        : {
+            plan: copiesGo,
+            backend: new PlanBackend(cluster, 1, requestHead(), '', undefined as unknown as HeadCounters),
+            percent: options.mirrorPercent,
+          },
     requestTimeoutMs: options.requestTimeoutMs ?? Number.POSITIVE_INFINITY,
     attemptTimeoutMs: options.attemptTimeoutMs ?? 0,
     retry: options.retry ?? null,
@@ -222,6 +257,7 @@ export const createWorld = (options: WorldOptions = {}): World => {
       limitRequests(breakerOf),
       enforceDeadline(clock),
       injectFault(clock, options.random ?? (() => 0.5)),
+      mirrorRequest(copies, options.random ?? (() => 0.5)),
     ],
     retry({ clock, random: () => 0.5, breakerOf, onRetry: (_exchange, reason) => retries.push(reason) }),
     [
@@ -241,6 +277,7 @@ export const createWorld = (options: WorldOptions = {}): World => {
     account,
     cluster,
     transport,
+    mirror,
     retries,
     log,
     trace,
@@ -256,7 +293,7 @@ export const createWorld = (options: WorldOptions = {}): World => {
       requests: cluster.breaker.count('requests'),
       retries: cluster.breaker.count('retries'),
       active: cluster.endpoints.reduce((sum, endpoint) => sum + endpoint.active, 0),
-      waiting: transport.waiting.size,
+      waiting: transport.waiting.size + mirror.waiting.size,
       unbalanced:
         trace.filter(line => line.startsWith('begin')).length - trace.filter(line => line.startsWith('end')).length,
     }),

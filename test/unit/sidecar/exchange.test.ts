@@ -192,8 +192,23 @@ t.test('an answer that is complete before its request ends the request', t => {
   exchange.responseData(bytes(5), true);
   t.same(downstream.said, ['head 413', 'data 5 end']);
   t.same(upstream.said, ['data 10', 'reset abandoned']);
+  t.equal(downstream.consumed, 10, 'what the upstream had not passed on');
   exchange.requestData(bytes(10), true);
-  t.equal(downstream.consumed, 10);
+  t.equal(downstream.consumed, 20);
+  exchange.requestConsumed(10);
+  t.equal(downstream.consumed, 20, 'nothing twice');
+  t.same(world.leaks(), NO_LEAKS);
+  t.end();
+});
+
+t.test('what fails when the time is up failed because of that, although the timer is late', t => {
+  const world = createWorld({ requestTimeoutMs: 1_000 });
+  world.clock.setTimer(1_000, () => world.transport.sent[0]?.attempt.responseReset(RESET));
+  const { downstream } = world.request();
+  world.transport.connect();
+  world.clock.advance(1_000);
+  t.same(world.ended, ['504 DEADLINE_EXCEEDED request_timeout - -']);
+  t.equal(downstream.head?.status, 504);
   t.same(world.leaks(), NO_LEAKS);
   t.end();
 });
@@ -303,6 +318,40 @@ t.test('the deadline ends an exchange in each of its states', t => {
     t.same(world.leaks(), NO_LEAKS, state);
     t.match(world.ended.at(-1), /DEADLINE_EXCEEDED request_timeout/);
   }
+  t.end();
+});
+
+t.test('a gRPC call that has begun to answer ends with a status when its time is up', t => {
+  const call = requestHead('POST', ['content-type', 'application/grpc']);
+  const begin = () => {
+    const world = createWorld({ requestTimeoutMs: 100 });
+    const { exchange, downstream } = world.request(call, false);
+    const upstream = world.transport.connect();
+    exchange.responseHead(responseHead(200), NO_FIELDS, false);
+    exchange.responseData(bytes(10), false);
+    return { world, exchange, downstream, upstream };
+  };
+  const read = begin();
+  read.exchange.responseConsumed(10);
+  read.world.clock.advance(100);
+  t.same(read.downstream.said, ['head 200', 'data 10', 'trailers']);
+  t.same(read.downstream.trailers.slice(0, 3), ['grpc-status', '4', 'grpc-message']);
+  t.same(read.world.ended, ['200 DEADLINE_EXCEEDED request_timeout 4 -']);
+  t.ok(read.upstream.closed);
+  t.same(read.world.leaks(), NO_LEAKS);
+
+  const unread = begin();
+  unread.world.clock.advance(100);
+  t.same(
+    unread.downstream.said,
+    ['head 200', 'data 10', 'reset DEADLINE_EXCEEDED'],
+    'nothing waits behind bytes that nobody reads',
+  );
+
+  const broken = begin();
+  broken.exchange.responseConsumed(10);
+  broken.exchange.responseReset(RESET);
+  t.same(broken.downstream.said, ['head 200', 'data 10', `reset ${RESET.code}`], 'other errors are resets');
   t.end();
 });
 

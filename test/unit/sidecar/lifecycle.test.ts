@@ -3,7 +3,6 @@ import { manualClock } from '../../../common/clock.ts';
 import { Readiness } from '../../../sidecar/admin/readiness.ts';
 import type { Discovery } from '../../../sidecar/discovery/discovery.ts';
 import { Lifecycle } from '../../../sidecar/lifecycle.ts';
-import type { SidecarProxy } from '../../../sidecar/proxy.ts';
 
 const setUp = (drainMs: number) => {
   const clock = manualClock();
@@ -18,7 +17,7 @@ const setUp = (drainMs: number) => {
         said.push(`proxy ${withinMs}`);
         await endApp?.(withinMs / 2);
       },
-    } as SidecarProxy,
+    },
     discovery: {
       drain: (withinMs: number) => {
         said.push(`registry ${withinMs}`);

@@ -1,6 +1,6 @@
 import t from 'tap';
 import { edgesOf } from '../../../../cli/demo/edges.ts';
-import { isGood, summaryJson, summaryLines } from '../../../../cli/demo/report.ts';
+import { edgeTable, isGood, summaryJson, summaryLines } from '../../../../cli/demo/report.ts';
 import { parseSamples } from '../../../../cli/demo/samples.ts';
 
 const labels = (more: string, security = 'mutual_tls') =>
@@ -45,6 +45,22 @@ t.test('an edge is what the two sidecars say of it', t => {
   ]);
   t.equal(edgesOf(exposition({ code: '503' }), true)[0]?.failures, 1);
   t.equal(edgesOf(exposition({ code: '0' }), true)[0]?.failures, 1, 'no answer at all');
+  t.end();
+});
+
+t.test('an edge of raw TCP counts connections, and no time', t => {
+  const labels =
+    'source_service="web",destination_service="db",request_protocol="tcp",connection_security_policy="mutual_tls"';
+  const samples = parseSamples(`# TYPE outrider_tcp_connections_opened_total counter
+outrider_tcp_connections_opened_total{reporter="source",${labels}} 3
+outrider_tcp_connections_opened_total{reporter="destination",source_principal="spiffe://m/ns/d/sa/web",${labels}} 3
+outrider_tcp_connections_closed_total{reporter="source",${labels}} 2
+`);
+  const edges = edgesOf(samples, true);
+  t.match(edges, [
+    { from: 'web', to: 'db', protocol: 'tcp', requests: 3, failures: 0, p50: 0, security: 'mutual_tls' },
+  ]);
+  t.match(edgeTable(edges, [1]).at(-1), /tcp +1\.0 +3 +100\.0% +- +- /);
   t.end();
 });
 

@@ -37,6 +37,19 @@ t.test('field by field the narrower policy wins: mesh, namespace, Service, port'
   t.end();
 });
 
+t.test('pipelining of Thrift is as the narrowest policy that names it says', t => {
+  const { world } = translatorOf(
+    policy('namespace', { thrift: { pipelining: 'Parallel' } }),
+    policy('service', { targetRefs: target('web'), thrift: {} }),
+    policy('port', { targetRefs: target('web', 'admin'), thrift: { pipelining: 'Ordered' } }),
+  );
+  const of = (name: string, port: string) => compilePolicy(world, 'shop', name, port).view.thriftPipelining;
+  t.equal(of('web', 'http'), 'parallel');
+  t.equal(of('web', 'admin'), 'ordered');
+  t.equal(compilePolicy(world, 'other', 'web', 'http').view.thriftPipelining, undefined);
+  t.end();
+});
+
 t.test('of two policies for the same the older has the last word', t => {
   const { world } = translatorOf(
     policy('a', { timeouts: { request: '1s' } }, 'shop', { creationTimestamp: '2026-02-01T00:00:00Z' }),

@@ -52,6 +52,21 @@ t.test('the time of a condition changes when its status does', t => {
   t.end();
 });
 
+t.test('a mirror has to resolve too', t => {
+  const filter = {
+    type: 'RequestMirror' as const,
+    requestMirror: { backendRef: { group: '', kind: 'Service', name: 'shadow', port: 80 }, percent: 100 },
+  };
+  const route = httpRoute('r', { name: 'web' }, [{ matches: [prefix('/')], filters: [filter], backendRefs: [] }]);
+  const { world } = translatorOf(service('web'), route);
+  t.match(routeStatus(world, route, NOW)[0]?.conditions[1], {
+    type: 'ResolvedRefs',
+    status: 'False',
+    message: 'There is no Service shadow.shop.',
+  });
+  t.end();
+});
+
 t.test('a backend in another namespace without a grant is not permitted, with a sentence', t => {
   const route = httpRoute('r', { name: 'web' }, [
     { matches: [prefix('/')], backendRefs: [{ ...backend('stock'), namespace: 'depot' }] },

@@ -241,6 +241,27 @@ t.test('gRPC matches become paths, and rank by service, then by method', t => {
   t.end();
 });
 
+t.test('a mirror is known to callers, and one that does not resolve gets nothing', t => {
+  const mirrorTo = (name: string) => ({
+    type: 'RequestMirror' as const,
+    requestMirror: { backendRef: { group: '', kind: 'Service', name, port: 80 }, percent: 100 },
+  });
+  const translator = translatorOf(
+    service('web'),
+    service('shadow'),
+    httpRoute('r', { name: 'web' }, [
+      { matches: [prefix('/a')], filters: [mirrorTo('shadow')], backendRefs: [backend('web')] },
+      { matches: [prefix('/b')], filters: [mirrorTo('nobody')], backendRefs: [backend('web')] },
+    ]),
+  );
+  t.match(routesOf(translator), [
+    { filters: [], mirror: { service: 'shadow.shop', port: 80, percent: 100 } },
+    { filters: [], mirror: undefined },
+  ]);
+  t.same(translator.view('web.shop', 'shop')?.backends, ['shadow.shop']);
+  t.end();
+});
+
 const THRIFT = service('web', { ports: [{ name: 'thrift', port: 80, protocol: 'TCP' }] });
 
 t.test(
@@ -258,6 +279,8 @@ t.test(
             idempotent: true,
             timeouts: { request: '2s', backendRequest: '1s' },
             fault: { delay: { duration: '3s', percent: 5 } },
+            mirror: { backendRef: { group: '', kind: 'Service', name: 'web', port: 80 }, percent: 20 },
+            oneway: true,
             ...toV1,
           },
           { name: 'pattern', matches: [{ method: { type: 'RegularExpression', method: 'get.*|list' } }], ...toV1 },
@@ -281,7 +304,10 @@ t.test(
       attemptTimeoutMs: 1_000,
       retry: { attempts: 1, on: ['reset'], codes: [] },
       fault: { delayMs: 3_000, delayPercent: 5, abortPercent: 0 },
+      mirror: { service: 'web.shop', port: 80, percent: 20 },
+      oneway: true,
     });
+    t.equal(routes[1]?.oneway, undefined);
     t.equal(routes[1]?.fault, undefined);
     t.equal(routes[1]?.retry, null, 'nothing is repeated that is not idempotent');
     t.match(routes.at(-1), { backends: [{ service: 'web.shop', port: 80, weight: 1 }] });

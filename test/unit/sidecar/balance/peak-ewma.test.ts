@@ -2,8 +2,11 @@ import fc from 'fast-check';
 import t from 'tap';
 import { PeakEwma } from '../../../../sidecar/balance/peak-ewma.ts';
 
+/** Its first answers are all like the first sample. */
 const known = (...samples: readonly (readonly [durationMs: number, atMs: number, failed?: boolean])[]): PeakEwma => {
   const latency = new PeakEwma();
+  const [[durationMs, atMs, failed = false] = [0, 0]] = samples;
+  for (let i = 0; i < 2; i++) latency.observe(durationMs, failed, atMs);
   for (const [durationMs, atMs, failed = false] of samples) latency.observe(durationMs, failed, atMs);
   return latency;
 };
@@ -12,6 +15,20 @@ const near = (got: number, expected: number): boolean => Math.abs(got - expected
 t.test('the first sample is the latency', t => {
   t.equal(known([20, 5_000]).currentMs(5_000), 20);
   t.equal(new PeakEwma().currentMs(5_000), 0, 'and before it nothing is known');
+  t.end();
+});
+
+t.test('the best of the first three answers is the latency, and until then one request is free', t => {
+  const latency = new PeakEwma();
+  for (const durationMs of [80, 5, 20]) {
+    t.equal(latency.cost(0, 0), 0);
+    latency.observe(durationMs, false, 0);
+    t.ok(latency.cost(1, 0) >= 10, 'and a second one is not');
+  }
+  t.equal(latency.cost(0, 0), 5);
+  const failed = new PeakEwma();
+  failed.observe(5, true, 0);
+  t.equal(failed.cost(0, 0), 1_000, 'a failure is enough');
   t.end();
 });
 

@@ -33,7 +33,7 @@ for (const algorithm of ALGORITHMS) {
 
   t.test(`${algorithm}: an ejected instance gets nothing`, t => {
     const endpoints = endpointsOf(1, 1, 1);
-    endpoints[1]!.health = 'ejected';
+    endpoints[1]!.changeHealth('healthy', 'ejected');
     const shares = sharesOf(pickerOf(endpoints, algorithm), endpoints, 500);
     t.equal(shares[1], 0);
     t.ok(shares[0]! > 30 && shares[2]! > 30);
@@ -93,7 +93,8 @@ for (const algorithm of ALGORITHMS) {
     const endpoints = endpointsOf(1, 1, 1, 1);
     const outlierDetection = { ...DEFAULT_POLICY.outlierDetection!, panicThresholdPercent: 50 };
     const sharesWith = (ejected: number): number[] => {
-      for (const [at, endpoint] of endpoints.entries()) endpoint.health = at < ejected ? 'ejected' : 'healthy';
+      for (const [at, endpoint] of endpoints.entries())
+        endpoint.changeHealth(endpoint.health, at < ejected ? 'ejected' : 'healthy');
       return sharesOf(pickerOf(endpoints, algorithm, { outlierDetection }), endpoints, 800);
     };
     t.same(sharesWith(2).slice(0, 2), [0, 0], 'half of them are enough');
@@ -105,7 +106,7 @@ for (const algorithm of ALGORITHMS) {
 
 t.test('with a panic threshold of 0 nobody is left when all are ejected', t => {
   const endpoints = endpointsOf(1, 1);
-  for (const endpoint of endpoints) endpoint.health = 'ejected';
+  for (const endpoint of endpoints) endpoint.changeHealth('healthy', 'ejected');
   const outlierDetection = { ...DEFAULT_POLICY.outlierDetection!, panicThresholdPercent: 0 };
   t.equal(pickerOf(endpoints, 'random', { outlierDetection }).pick(0, undefined), undefined);
   t.end();

@@ -9,9 +9,11 @@ const burst = (endpoints: readonly Endpoint[], algorithm: 'peakEwma' | 'leastReq
   for (let i = 0; i < picks; i++) (picker.pick(1e6, undefined) as Endpoint).active++;
   return endpoints.map(endpoint => endpoint.active);
 };
+/** Instances that have given their first answers. */
 const answering = (...latencies: readonly number[]): Endpoint[] => {
   const endpoints = endpointsOf(...latencies.map(() => 1));
-  for (const [at, latency] of latencies.entries()) endpoints[at]!.latency.observe(latency, false, 1e6);
+  for (const [at, latency] of latencies.entries())
+    for (let i = 0; i < 3; i++) endpoints[at]!.latency.observe(latency, false, 1e6);
   return endpoints;
 };
 

@@ -87,7 +87,7 @@ t.test('what is left of the time is passed on, for gRPC in its own words too', t
   const { exchange } = world.request(requestHead('POST'), true, ['grpc-timeout', '2S', 'x-request-id', '1']);
   t.same(world.transport.sent[0]?.volatile, [
     'grpc-timeout',
-    '400m',
+    '405m',
     'x-request-id',
     '1',
     'outrider-timeout-ms',
@@ -98,7 +98,7 @@ t.test('what is left of the time is passed on, for gRPC in its own words too', t
   world.clock.advance(0);
   t.same(world.transport.sent[1]?.volatile, [
     'grpc-timeout',
-    '300m',
+    '305m',
     'x-request-id',
     '1',
     'outrider-timeout-ms',

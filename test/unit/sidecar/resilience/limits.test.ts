@@ -1,7 +1,7 @@
 import t from 'tap';
 import { DEFAULT_POLICY } from '../../../../api/snapshot.ts';
 import { manualClock } from '../../../../common/clock.ts';
-import { CircuitBreaker, LIMITS } from '../../../../sidecar/resilience/circuit-breaker.ts';
+import { BREAKER_COUNTS, CircuitBreaker, LIMITS } from '../../../../sidecar/resilience/circuit-breaker.ts';
 import { logRefusals } from '../../../../sidecar/resilience/log-refusals.ts';
 import { createWorld, NO_LEAKS, requestHead } from '../exchange.fixture.ts';
 
@@ -106,5 +106,23 @@ t.test('new work is refused while more is buffered than the sidecar may', t => {
   t.match(world.ended, ['503 OVERLOAD buffer_budget - -']);
   world.account.release(64 * 1_048_576 + 1);
   t.notOk(world.request().exchange.done);
+  t.end();
+});
+
+t.test('two workers never take more than the limit together', t => {
+  const counts = new Int32Array(new SharedArrayBuffer(BREAKER_COUNTS * 4));
+  const own = { ...limits, maxRequests: 3, maxConnections: 1 };
+  const [one, other] = [0, 1].map(() => new CircuitBreaker(own, undefined, counts)) as [CircuitBreaker, CircuitBreaker];
+  t.same(
+    [one, other, one, other].map(breaker => breaker.take('requests')),
+    [true, true, true, false],
+  );
+  t.ok(one.isOpen('requests') && other.isOpen('requests'));
+  other.give('requests');
+  t.equal(one.takeRaw(), undefined);
+  t.equal(other.takeRaw(), 'connections');
+  one.giveRaw();
+  t.equal(other.takeRaw(), undefined);
+  t.equal(one.count('requests'), 3, 'what was refused is not counted');
   t.end();
 });

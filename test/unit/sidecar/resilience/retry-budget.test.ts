@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import t from 'tap';
 import { manualClock } from '../../../../common/clock.ts';
-import { RetryBudget } from '../../../../sidecar/resilience/retry-budget.ts';
+import { BUDGET_COUNTS, RetryBudget } from '../../../../sidecar/resilience/retry-budget.ts';
 
 const budget = (ratio: number, minRetries: number, clock = manualClock()) =>
   new RetryBudget({ ratio, minRetries, windowMs: 10_000 }, clock);
@@ -74,5 +74,23 @@ t.test('in any window of any traffic retries stay within the budget', t => {
     ),
     { numRuns: 200 },
   );
+  t.end();
+});
+
+t.test('requests of all workers pay, and retries of all workers are paid', t => {
+  const clock = manualClock();
+  const counts = new Int32Array(new SharedArrayBuffer(BUDGET_COUNTS * 4));
+  const view = { ratio: 0.5, minRetries: 0, windowMs: 10_000 };
+  const [one, other] = [0, 1].map(() => new RetryBudget(view, clock, counts)) as [RetryBudget, RetryBudget];
+  one.deposit();
+  t.notOk(other.withdraw());
+  other.deposit();
+  t.ok(other.withdraw());
+  t.notOk(one.withdraw());
+  clock.advance(10_000);
+  one.deposit();
+  t.notOk(one.withdraw(), 'the first to come in a new slot empties it for both');
+  other.deposit();
+  t.ok(one.withdraw());
   t.end();
 });

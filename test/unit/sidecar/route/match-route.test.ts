@@ -15,7 +15,7 @@ interface Request {
 }
 const ruleOf = (name: string, ...matches: readonly MatchView[]): Rule => {
   const view = routeView({ name, matches });
-  return { view, matches: matches.map(view => compileMatch(view, 'BASE')), backends: [] };
+  return { view, matches: matches.map(view => compileMatch(view, 'BASE')), backends: [], mirror: undefined };
 };
 const match = (rules: readonly Rule[], request: Request): Matched | undefined => {
   const { method = 'GET', path = '/', authority = 'app', fields = [], volatile = [] } = request;

@@ -253,3 +253,82 @@ t.test('a method name is free again once no series carries it', t => {
   t.equal(metrics.methods.admit('payments.shop', 'Pay', false), 'other');
   t.end();
 });
+
+/** The first of two workers, and the second. */
+const twoWorkers = (clock: ManualClock, maxSeries = 100): [Metrics, Metrics] => {
+  const first = metricsAt(clock, maxSeries);
+  const second = metricsAt(clock, maxSeries);
+  // As a message hands it over.
+  first.others = async () => [structuredClone(second.part())];
+  return [first, second];
+};
+
+t.test('the first worker shows what all have counted', async t => {
+  const [first, second] = twoWorkers(manualClock());
+  for (const metrics of [first, second]) {
+    metrics.record(metrics.series(labels()), 3, 10, 100);
+    metrics.retried({ ...labels(), reason: 'reset' });
+    const tcp = metrics.tcpSeries(TCP);
+    metrics.tcpOpened(tcp);
+    metrics.tcpBytes(tcp, 1, 2);
+  }
+  second.record(second.series(labels({ response_code: '503' })), 1, 0, 0);
+  first.onCollect('outrider_active_requests', () => [{ labels: { direction: 'inbound' }, value: 2 }]);
+  second.onCollect('outrider_active_requests', () => [{ labels: { direction: 'inbound' }, value: 3 }]);
+  for (const [metrics, value] of [
+    [first, 0],
+    [second, 1],
+  ] as const)
+    metrics.onCollect('outrider_overloaded', () => [
+      { labels: { resource: 'memory' }, value: 1 },
+      { labels: { resource: 'event_loop' }, value },
+    ]);
+  for (let scrapes = 0; scrapes < 2; scrapes++) {
+    const samples = await scrape(first);
+    t.equal(total(samples, 'outrider_requests_total', { response_code: '200' }), 2);
+    t.equal(total(samples, 'outrider_requests_total', { response_code: '503' }), 1);
+    t.equal(total(samples, 'outrider_request_bytes_total'), 20);
+    t.equal(total(samples, 'outrider_retries_total'), 2);
+    t.equal(total(samples, 'outrider_tcp_sent_bytes_total'), 2);
+    t.equal(total(samples, 'outrider_active_requests', { direction: 'inbound' }), 5);
+    t.equal(total(samples, 'outrider_overloaded', { resource: 'memory' }), 1, 'it is overloaded, not twice');
+    t.equal(total(samples, 'outrider_overloaded', { resource: 'event_loop' }), 1);
+    t.equal(total(samples, 'outrider_metric_series', { table: 'requests' }), 2);
+    t.equal(samples.filter(({ name }) => name === 'outrider_event_loop_busy_seconds_total').length, 2);
+  }
+});
+
+t.test('what goes away in an idle worker stays counted while another one goes on', async t => {
+  const clock = manualClock();
+  const [first, second] = twoWorkers(clock);
+  const record = (metrics: Metrics): void => metrics.record(metrics.series(labels()), 1, 0, 0);
+  const shown = async () => total(await scrape(first), 'outrider_requests_total');
+  record(second);
+  for (let minute = 0; minute < 15; minute++) {
+    record(first);
+    t.equal(await shown(), minute + 2);
+    clock.advance(MINUTE);
+  }
+  t.same(second.part().requests.labels, [], 'it went away there');
+  record(second);
+  t.equal(await shown(), 17, 'and comes again');
+  for (let minute = 0; minute < 15; minute++) {
+    clock.advance(MINUTE);
+    await scrape(first);
+  }
+  t.equal(await shown(), 0, 'idle in all of them it goes away');
+  record(second);
+  t.equal(await shown(), 1);
+});
+
+t.test('the limit of series is for all workers, and totals stay right', async t => {
+  const [first, second] = twoWorkers(manualClock(), 3);
+  for (const [at, metrics] of [first, second].entries())
+    for (let i = 0; i < 3; i++) metrics.record(metrics.series(labels({ route: `r${at}${i}` })), 1, 0, 0);
+  for (let scrapes = 0; scrapes < 2; scrapes++) {
+    const samples = await scrape(first);
+    t.equal(total(samples, 'outrider_requests_total'), 6);
+    t.equal(total(samples, 'outrider_requests_total', { route: 'overflow' }), 3);
+    t.equal(total(samples, 'outrider_metric_series', { table: 'requests' }), 3);
+  }
+});

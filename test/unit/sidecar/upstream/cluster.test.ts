@@ -2,8 +2,9 @@ import t from 'tap';
 import { DEFAULT_POLICY } from '../../../../api/snapshot.ts';
 import { manualClock } from '../../../../common/clock.ts';
 import { seededRandom } from '../../../../common/random.ts';
-import { Clusters } from '../../../../sidecar/upstream/cluster.ts';
+import { type Cluster, Clusters } from '../../../../sidecar/upstream/cluster.ts';
 import type { Endpoint } from '../../../../sidecar/upstream/endpoint.ts';
+import { ReceivedCells, SharedCells } from '../../../../sidecar/workers/cells.ts';
 import { endpointView, portView, serviceView, snapshotOf } from '../route/snapshot.fixture.ts';
 
 const start = () => {
@@ -101,7 +102,7 @@ t.test('an ejection holds from the next picker on', t => {
   const { clusters } = start();
   clusters.apply(snapshotOf(app()));
   const cluster = clusters.get('app.default:80')!;
-  cluster.endpoints[0]!.health = 'ejected';
+  cluster.endpoints[0]!.changeHealth('healthy', 'ejected');
   cluster.repick();
   for (let i = 0; i < 20; i++) t.equal(cluster.pick(undefined)?.address, B.address);
   t.end();
@@ -153,5 +154,57 @@ t.test('a service is in use when something was picked since one asked, or is und
   clusters.get('app.default:80')!.breaker.force('requests');
   t.ok(clusters.inUse('app.default'));
   t.notOk(clusters.inUse('other.default'));
+  t.end();
+});
+
+t.test('the clusters of two workers count, probe and are in use together', t => {
+  const clock = manualClock();
+  const shared = new SharedCells();
+  const received = new ReceivedCells();
+  const probed: string[] = [];
+  const onProbe = (_cluster: unknown, { address }: Endpoint): void => void probed.push(address);
+  const parts = { clock, random: seededRandom(1) };
+  const first = new Clusters({ ...parts, cells: shared.of, onProbe }, () => {});
+  const second = new Clusters({ ...parts, cells: received.of }, () => {});
+  const apply = (snapshot: ReturnType<typeof snapshotOf>): void => {
+    first.apply(snapshot);
+    received.receive(shared.take());
+    second.apply(snapshot);
+  };
+  const policy = {
+    ...DEFAULT_POLICY,
+    circuitBreaker: { ...DEFAULT_POLICY.circuitBreaker, maxRequests: 1 },
+    retryBudget: { ratio: 1, minRetries: 0, windowMs: 10_000 },
+  };
+  apply(snapshotOf(app([A], [portView(80, { policy })])));
+  apply(snapshotOf(app([A, B], [portView(80, { policy })])));
+  const [one, other] = [first, second].map(clusters => clusters.get('app.default:80')!) as [Cluster, Cluster];
+  t.ok(one.breaker.take('requests'));
+  t.notOk(other.breaker.take('requests'));
+  one.breaker.give('requests');
+  one.budget.deposit();
+  t.ok(other.budget.withdraw());
+  t.notOk(one.budget.withdraw());
+
+  t.notOk(first.inUse('app.default'));
+  other.pick(undefined);
+  t.ok(first.inUse('app.default'));
+  t.notOk(first.inUse('app.default'));
+
+  const bad = one.endpoints[1]!;
+  one.probe(bad);
+  t.same(probed, [B.address]);
+  const same = second.endpoint(bad.key)!;
+  other.addProbe(same);
+  t.equal(other.pick(undefined), same);
+  bad.changeHealth('healthy', 'ejected');
+  first.repick(bad);
+  second.repick(same);
+  for (let i = 0; i < 10; i++) t.equal(one.pick(undefined)?.address, A.address, 'it was probed already');
+  for (let i = 0; i < 10; i++) t.equal(other.pick(undefined)?.address, A.address);
+
+  apply(snapshotOf());
+  apply(snapshotOf(app([B], [portView(80, { policy })])));
+  t.equal(first.get('app.default:80')?.endpoints[0]?.health, 'healthy', 'what is gone and comes again is new');
   t.end();
 });

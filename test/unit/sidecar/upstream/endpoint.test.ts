@@ -1,5 +1,5 @@
 import t from 'tap';
-import { Endpoint, endpointKey } from '../../../../sidecar/upstream/endpoint.ts';
+import { ENDPOINT_BYTES, Endpoint, endpointKey } from '../../../../sidecar/upstream/endpoint.ts';
 import { endpointView } from '../route/snapshot.fixture.ts';
 
 t.test('an endpoint knows the port of the app behind each service port', t => {
@@ -31,5 +31,24 @@ t.test('endpoints are the same by address and identity', t => {
     key,
     'a reused address with another identity is another one',
   );
+  t.end();
+});
+
+t.test('workers know the same of an instance, and one of them alone changes its state', t => {
+  const memory = new SharedArrayBuffer(ENDPOINT_BYTES);
+  const [one, other] = [0, 1].map(() => new Endpoint(endpointView('10.0.0.1:15006'), 0, 'key', memory)) as [
+    Endpoint,
+    Endpoint,
+  ];
+  one.failures.add('failure', 5);
+  t.equal(other.failures.count, 1);
+  const { turn } = other;
+  t.ok(one.changeHealth('healthy', 'ejected'));
+  t.notOk(other.changeHealth('healthy', 'ejected'));
+  t.equal(other.health, 'ejected');
+  t.not(other.turn, turn);
+  one.wantProbe(true);
+  t.ok(other.takeProbe());
+  t.notOk(one.takeProbe(), 'one request alone probes it');
   t.end();
 });

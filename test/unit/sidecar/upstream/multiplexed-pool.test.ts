@@ -2,6 +2,7 @@ import t from 'tap';
 import type { CircuitBreakerView } from '../../../../api/snapshot.ts';
 import { type Clock, manualClock } from '../../../../common/clock.ts';
 import { NO_FIELDS } from '../../../../sidecar/protocol/head.ts';
+import { FRAME } from '../../../../sidecar/protocol/http2/frames.ts';
 import { BlockPool } from '../../../../sidecar/protocol/outbox.ts';
 import { CircuitBreaker } from '../../../../sidecar/resilience/circuit-breaker.ts';
 import { MultiplexedPool } from '../../../../sidecar/upstream/multiplexed-pool.ts';
@@ -22,7 +23,7 @@ const settings = (maxStreams = 100): Buffer => frame(4, 0, 0, Buffer.from([0, 3,
 const answer204 = (stream: number): Buffer => frame(1, 5, stream, Buffer.from([0x89]));
 const goaway = (last: number): Buffer => frame(7, 0, 0, Buffer.from([0, 0, 0, last, 0, 0, 0, 0]));
 
-const start = (changes: Partial<CircuitBreakerView> = {}, link = false) => {
+const start = (changes: Partial<CircuitBreakerView> = {}, link = false, worker = { number: 0, count: 1 }) => {
   const clock = manualClock();
   const dials = manualDial();
   const breaker = new CircuitBreaker(limits(changes));
@@ -40,6 +41,7 @@ const start = (changes: Partial<CircuitBreakerView> = {}, link = false) => {
     clock,
     random: () => 0.5,
     http2,
+    worker,
   });
   const send = (): FakeAttempt => {
     const attempt = new FakeAttempt();
@@ -375,5 +377,101 @@ t.test('a pool that closes ends its streams', t => {
   pool.close();
   t.match(open.said[1], /^reset UPSTREAM_CLOSED/);
   t.same(counts(), { connections: 0, pending: 0 });
+  t.end();
+});
+
+/** What a peer's sidecar says first: which of its workers this connection has met. */
+const peerFrame = (worker: number, workers: number): Buffer =>
+  frame(FRAME.PEER, 0, 0, Buffer.from(JSON.stringify({ service: 'web', namespace: 'shop', worker, workers })));
+
+t.test('a peer with two workers gets a connection to each, and the requests go to both', async t => {
+  const { dials, pool, send, clock, counts } = start({}, true);
+  send();
+  dials.connect().answer(Buffer.concat([settings(), peerFrame(0, 2)]));
+  t.equal(dials.made, 1, 'there is a pause first');
+  clock.advance(20);
+  t.equal(dials.made, 2);
+  const same = dials.connect();
+  same.answer(Buffer.concat([settings(), peerFrame(0, 2)]));
+  t.ok(same.writableEnded, 'one more to the same worker is of no use');
+  same.destroy();
+  clock.advance(40);
+  const second = dials.connect();
+  await turns();
+  const before = second.written.length;
+  for (let i = 0; i < 2; i++) send();
+  await turns();
+  t.equal(second.written.length, before, 'it takes nothing until it is known where it leads');
+  second.answer(Buffer.concat([settings(), peerFrame(1, 2)]));
+  clock.advance(10_000);
+  t.equal(dials.made, 3, 'nothing is missing any more');
+  const seen = second.written.length;
+  for (let i = 0; i < 4; i++) send();
+  await turns();
+  t.ok(second.written.length > seen, 'the one with the fewest requests takes the next');
+  pool.drain();
+  t.same(counts().pending, 0);
+});
+
+t.test('of two workers each keeps the connection to the worker of the same number', t => {
+  const { dials, send, clock, pool } = start({}, true, { number: 1, count: 2 });
+  send();
+  const first = dials.connect();
+  first.answer(Buffer.concat([settings(), answer204(1), peerFrame(0, 2)]));
+  clock.advance(20);
+  t.notOk(first.writableEnded, 'what there is serves until there is better');
+  dials.connect().answer(Buffer.concat([settings(), peerFrame(1, 2)]));
+  t.ok(first.writableEnded);
+  first.destroy();
+  t.equal(pool.connections, 1);
+  clock.advance(10_000);
+  t.equal(dials.made, 2);
+  t.end();
+});
+
+t.test(
+  'a worker that cannot be reached is given up after sixteen tries, and tried again with the next connection',
+  t => {
+    const { dials, send, clock, counts, pool } = start({}, true);
+    send();
+    const first = dials.connect();
+    first.answer(Buffer.concat([settings(), peerFrame(0, 2)]));
+    for (let i = 0; i < 20; i++) {
+      clock.advance(320);
+      dials.fail();
+    }
+    t.equal(dials.made, 17);
+    t.same(counts(), { connections: 1, pending: 0 });
+    pool.renew();
+    first.destroy();
+    send();
+    dials.connect().answer(Buffer.concat([settings(), peerFrame(0, 2)]));
+    clock.advance(20);
+    t.equal(dials.made, 19);
+    pool.close();
+    t.equal(dials.cancelled, 1);
+    t.equal(counts().connections, 0);
+    t.end();
+  },
+);
+
+t.test('a connection that never says where it leads is given up', t => {
+  const { dials, send, clock, pool } = start({}, true);
+  send();
+  dials.connect().answer(Buffer.concat([settings(), peerFrame(0, 2)]));
+  clock.advance(20);
+  const silent = dials.connect();
+  t.equal(pool.connections, 2);
+  clock.advance(1_000);
+  t.ok(silent.writableEnded);
+  t.end();
+});
+
+t.test('the limit of connections keeps from reaching more workers', t => {
+  const { dials, send, clock } = start({ maxConnections: 1 }, true);
+  send();
+  dials.connect().answer(Buffer.concat([settings(), peerFrame(0, 2)]));
+  clock.advance(10_000);
+  t.equal(dials.made, 1);
   t.end();
 });

@@ -122,6 +122,29 @@ t.test('a client that does not read gets no more than the socket takes', async t
   t.equal(server.account.held, 0);
 });
 
+t.test('an answer that is over gets all of its credit, although the client has not read it', async t => {
+  const server = await RecordingServer.start(t);
+  const client = net.connect({ port: server.port, host: '127.0.0.1' });
+  t.teardown(() => client.destroy());
+  client.pause();
+  client.write(GET);
+  const request = await server.request(0);
+  request.downstream.sendHead(new ResponseHead(200, new Fields([])), [], false);
+  const chunk = Buffer.alloc(65_536);
+  let sent = 0;
+  while (request.written === sent) {
+    sent += chunk.length;
+    request.downstream.sendData(chunk, false);
+  }
+  request.downstream.sendData(Buffer.alloc(0), true);
+  t.equal(request.written, sent);
+  t.ok(server.account.held > 0, 'what is unwritten counts');
+  const drained = once(server.sockets[0]!, 'drain');
+  client.resume();
+  await drained;
+  t.equal(server.account.held, 0);
+});
+
 t.test('framing of answers', async t => {
   const chunk = Buffer.from('hello');
   const cases: readonly (readonly [string, string, (request: RecordedRequest) => void, string])[] = [

@@ -422,11 +422,7 @@ test('after the end the peer may take its time to read, but not for ever', async
 
 test('PING is answered with its own bytes; unknown frames and settings are ignored', async t => {
   const bench = await ServerBench.open(t);
-  await bench.receive(
-    ping(0, '\x00\x01\x02\x03\xff\xfe\x80\x7f'.slice(0, 4) + 'abcd'),
-    frame(0x77, 255, 0, Buffer.alloc(9)),
-    settings({ 99: 7 }),
-  );
+  await bench.receive(ping(0, '\x00\x01\x02\x03abcd'), frame(0x77, 255, 0, Buffer.alloc(9)), settings({ 99: 7 }));
   t.same(bench.news(), ['PING ack']);
   t.same(bench.socket.of('PING')[0]?.payload, Buffer.from('\x00\x01\x02\x03abcd'));
   t.equal(bench.socket.of('SETTINGS').filter(({ flags }) => flags === ACK).length, 2);
