@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { Failure, report } from './failure.ts';
 import { injectManifest } from './inject/inject-manifest.ts';
 import type { InjectOptions } from './inject/settings.ts';
-import { defaultImage } from './install/image.ts';
+import { defaultImage, defaultInitImage } from './install/image.ts';
 import { version } from './version.ts';
 
 interface InjectFlags extends Omit<InjectOptions, 'version'> {
@@ -20,7 +20,16 @@ export const registerInject = (program: Command): void => {
     )
     .requiredOption('-f, --filename <file...>', 'YAML or JSON files, or - for standard input')
     .option('--classic', 'a container among the others, for Kubernetes before 1.29', false)
+    .addOption(
+      new Option(
+        '--interception <how>',
+        "redirect: the kernel hands the app's connections to the sidecar; none: the app is told of it",
+      )
+        .choices(['redirect', 'none'])
+        .default('redirect'),
+    )
     .option('--image <name>', 'of the sidecar', defaultImage)
+    .option('--init-image <name>', 'of the init container that redirects', defaultInitImage)
     .option('--control-plane <urls>', 'its sidecar channel', 'https://outrider.outrider-system.svc:15012')
     .addHelpText('after', '\nExample:\n  outrider inject -f web.yaml | kubectl apply -f -\n')
     .action(({ filename, ...flags }: InjectFlags) => {

@@ -1,9 +1,10 @@
 import { STATUS } from './annotations.ts';
-import { SIDECAR, STATE_VOLUME, TOKEN_VOLUME } from './names.ts';
+import { INIT, SIDECAR, STATE_VOLUME, TOKEN_VOLUME } from './names.ts';
 import { listOf, objectOf, type Plain, textOf } from './plain.ts';
 import type { PodTemplate } from './pod-templates.ts';
 import { SIDECAR_PORTS } from './ports.ts';
 import type { SidecarSettings } from './settings.ts';
+import { SIDECAR_UID } from './sidecar-container.ts';
 
 /** Containers by which other meshes are known. */
 const OTHER_MESHES: Readonly<Record<string, string>> = {
@@ -47,6 +48,7 @@ export const checkTemplate = (template: PodTemplate, settings: SidecarSettings):
       .filter(name => name === TOKEN_VOLUME || name === STATE_VOLUME)
       .map(name => `has a volume ${name} already, by somebody else's hand`),
     ...containers.flatMap(container => portProblems(container, settings)),
+    ...(settings.init === undefined ? [] : userProblems(spec, containers)),
     ...upstreamProblems(settings),
     ...(!settings.native && spec.restartPolicy === 'Never' && spec.shareProcessNamespace === false
       ? [
@@ -65,9 +67,22 @@ const isWindows = (spec: Plain): boolean =>
   objectOf(spec.os).name === 'windows' || objectOf(spec.nodeSelector)['kubernetes.io/os'] === 'windows';
 
 const takenBy = (name: string): readonly string[] => {
-  if (name === SIDECAR) return [`has a container ${name} already, by somebody else's hand`];
+  if (name === SIDECAR || name === INIT) return [`has a container ${name} already, by somebody else's hand`];
   const mesh = OTHER_MESHES[name];
   return mesh === undefined ? [] : [`has a sidecar of ${mesh} (${name}) already`];
+};
+
+/** Whose connections are not redirected: an app of that user would go round its sidecar. */
+const userProblems = (spec: Plain, containers: readonly Plain[]): readonly string[] => {
+  const standard = objectOf(spec.securityContext);
+  return containers.flatMap(({ name, securityContext }) => {
+    const { runAsUser = standard.runAsUser, runAsGroup = standard.runAsGroup } = objectOf(securityContext);
+    return runAsUser === SIDECAR_UID || runAsGroup === SIDECAR_UID
+      ? [
+          `has a container ${textOf(name) ?? ''} with the sidecar's own user or group (${SIDECAR_UID}), whose connections are not redirected`,
+        ]
+      : [];
+  });
 };
 
 const portProblems = (container: Plain, { upstreams }: SidecarSettings): readonly string[] => {

@@ -60,6 +60,13 @@ export const addToList = (
   map.set(name, list);
 };
 
+/** Puts another member in the place of one of the map at `path`. @throws EditError */
+export const replaceMember = (document: Document, path: Path, from: string, to: string, value: Plain): void => {
+  const map = mapAt(document, path);
+  const at = map.items.findIndex(({ key }) => String(key) === from);
+  if (at >= 0) map.items[at] = document.createPair(to, verbatimNode(value));
+};
+
 /** What stands above the first entry is about that entry. */
 const keepComment = (list: YAMLSeq): void => {
   const [first] = list.items;

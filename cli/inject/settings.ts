@@ -2,6 +2,8 @@ import { APP_PROTOCOLS } from '../../api/snapshot.ts';
 import { formatDuration, parseDuration } from '../../common/duration.ts';
 import { readConfig } from '../../sidecar/config.ts';
 import { type AnnotationName, type Annotations, PREFIX, readAnnotations } from './annotations.ts';
+import { type AppProbe, appProbes, probesVariable } from './app-probes.ts';
+import { type InitSettings, readInitArgs } from './init-args.ts';
 import { listOf, textOf, textsOf } from './plain.ts';
 import type { PodTemplate } from './pod-templates.ts';
 
@@ -9,12 +11,17 @@ import type { PodTemplate } from './pod-templates.ts';
 export interface InjectOptions {
   /** No init container with `restartPolicy: Always`, for Kubernetes before 1.29. */
   readonly classic: boolean;
+  readonly interception: Interception;
   readonly image: string;
+  readonly initImage: string;
   /** URLs, separated by commas. */
   readonly controlPlane: string;
   /** The release, written into the pod. */
   readonly version: string;
 }
+
+/** `redirect`: by the kernel, so that the app knows nothing of it. */
+export type Interception = 'redirect' | 'none';
 
 export interface Upstream {
   readonly service: string;
@@ -24,6 +31,10 @@ export interface Upstream {
 /** How one pod gets its sidecar. */
 export interface SidecarSettings {
   readonly native: boolean;
+  /** Undefined: nothing is redirected. */
+  readonly init: InitSettings | undefined;
+  /** Those that go to the sidecar. */
+  readonly probes: readonly AppProbe[];
   readonly image: string;
   readonly imagePullPolicy: string;
   readonly resources: {
@@ -68,9 +79,19 @@ export const readSettings = (
   const quantity = (name: AnnotationName, standard: string): string =>
     matching(name, standard, value => QUANTITY.test(value) || value === 'none', 'a quantity such as "100m" or "256Mi"');
 
+  const interception = matching(
+    'interception',
+    options.interception,
+    value => value === 'redirect' || value === 'none',
+    'redirect or none',
+  );
+  const redirects = interception === 'redirect';
+  const initImage = matching('initImage', options.initImage, value => value !== '', 'the name of an image');
   const account = textOf(template.spec.serviceAccountName) ?? textOf(template.spec.serviceAccount) ?? 'default';
   const settings: SidecarSettings = {
     native: flag('nativeSidecar', !options.classic),
+    init: redirects ? { image: initImage, args: readInitArgs(annotations, problems) } : undefined,
+    probes: flag('rewriteProbes', redirects) ? appProbes(template) : [],
     image: matching('proxyImage', options.image, value => value !== '', 'the name of an image'),
     imagePullPolicy: matching(
       'proxyImagePullPolicy',
@@ -88,11 +109,11 @@ export const readSettings = (
       value => SECRET_NAME.test(value),
       'the name of a Secret',
     ),
-    proxyEnv: flag('proxyEnv', true),
+    proxyEnv: flag('proxyEnv', !redirects),
     upstreams: readUpstreams(annotations, bad),
     env: {},
   };
-  const env = sidecarEnvironment(template, options, annotations, settings.upstreams, account);
+  const env = sidecarEnvironment(template, options, annotations, settings, account);
   problems.push(...drainProblems(template, env.OUTRIDER_DRAIN ?? ''), ...configProblems(env));
   return problems.length > 0 ? { problems } : { settings: { ...settings, env } };
 };
@@ -122,7 +143,7 @@ const sidecarEnvironment = (
   template: PodTemplate,
   options: InjectOptions,
   annotations: Annotations,
-  upstreams: readonly Upstream[],
+  { upstreams, init, probes }: SidecarSettings,
   account: string,
 ): Readonly<Record<string, string>> => {
   const { labels } = template.metadata;
@@ -132,8 +153,10 @@ const sidecarEnvironment = (
     OUTRIDER_SERVICE_ACCOUNT: account,
     OUTRIDER_APP_PORTS: ports === 'none' ? '' : ports,
     OUTRIDER_APP_ADDRESS: annotations.appAddress,
+    OUTRIDER_APP_PROBES: probesVariable(probes),
     OUTRIDER_UPSTREAMS: upstreams.map(({ service, port }) => `${service}=127.0.0.1:${port}`).join(','),
     OUTRIDER_CONTROL_PLANE: annotations.controlPlane ?? options.controlPlane,
+    OUTRIDER_INTERCEPTION: init === undefined ? undefined : 'redirect',
     OUTRIDER_LABELS: Object.entries(textsOf(labels))
       .map(([name, value]) => `${name}=${value}`)
       .join(','),
@@ -179,7 +202,11 @@ const configProblems = (env: Readonly<Record<string, string>>): readonly string[
   const result = readConfig(env);
   return 'config' in result
     ? []
-    : result.problems.map(({ variable, reason }) => `the annotation ${PREFIX}${annotationOf(variable)} ${reason}`);
+    : result.problems.map(({ variable, reason }) =>
+        variable === 'OUTRIDER_APP_PROBES'
+          ? `the kubelet would not take its probes: OUTRIDER_APP_PROBES ${reason}`
+          : `the annotation ${PREFIX}${annotationOf(variable)} ${reason}`,
+      );
 };
 
 /** `OUTRIDER_APP_PORTS` is `appPorts`. */

@@ -5,7 +5,9 @@ import type { InjectOptions } from '../../../../cli/inject/settings.ts';
 
 const OPTIONS: InjectOptions = {
   classic: false,
+  interception: 'redirect',
   image: 'registry.example/outrider:1',
+  initImage: 'registry.example/outrider-init:1',
   controlPlane: 'https://outrider.outrider-system.svc:15012',
   version: '1.2.3',
 };
@@ -66,6 +68,11 @@ const sidecarOf = ({ spec }: Pod): Container => {
   const sidecar = [...(spec.initContainers ?? []), ...spec.containers].find(({ name }) => name === 'outrider-sidecar');
   if (sidecar === undefined) throw new Error('there is no sidecar');
   return sidecar;
+};
+const initOf = ({ spec }: Pod): Container => {
+  const init = spec.initContainers?.find(({ name }) => name === 'outrider-init');
+  if (init === undefined) throw new Error('there is no init container');
+  return init;
 };
 const variables = ({ env = [] }: Container): Readonly<Record<string, string | undefined>> =>
   Object.fromEntries(env.map(({ name, value }) => [name, value]));
@@ -175,7 +182,7 @@ t.test('a native sidecar starts before all others, and they wait until it is rea
   const { spec, metadata } = podOf(inject(deployment({}, { initContainers: [{ name: 'migrate' }] })));
   t.same(
     spec.initContainers?.map(({ name }) => name),
-    ['outrider-sidecar', 'migrate'],
+    ['outrider-init', 'outrider-sidecar', 'migrate'],
   );
   t.match(sidecarOf({ spec, metadata }), {
     image: OPTIONS.image,
@@ -184,7 +191,6 @@ t.test('a native sidecar starts before all others, and they wait until it is rea
     startupProbe: { httpGet: { path: '/healthz/ready', port: 15020 } },
     securityContext: { runAsUser: 1337, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
   });
-  t.match(spec.initContainers?.[1], { env: [{ name: 'HTTP_PROXY', value: 'http://127.0.0.1:15001' }] });
   t.match(metadata.annotations, { 'prometheus.io/port': '15020', 'sidecar.outrider.mesh/status': '1.2.3' });
   t.same(
     spec.volumes?.map(({ name }) => name),
@@ -204,7 +210,8 @@ t.test('a classic sidecar is the first of the containers and holds them back', t
   const sidecar = sidecarOf({ spec, metadata });
   t.same(sidecar.lifecycle, { postStart: { exec: { command: ['outrider', 'wait', '--timeout', '300s'] } } });
   t.notOk('restartPolicy' in sidecar || 'startupProbe' in sidecar);
-  t.same(spec.initContainers, [{ name: 'migrate' }], 'what runs before the sidecar is not sent to it');
+  t.same(spec.initContainers?.[0], { name: 'migrate' }, 'what runs before the sidecar is not sent to it');
+  t.equal(spec.initContainers?.[1]?.name, 'outrider-init');
   t.equal(metadata.annotations['kubectl.kubernetes.io/default-container'], 'app');
   t.notOk('shareProcessNamespace' in spec, 'only where the pod ends by itself');
   t.end();
@@ -283,7 +290,8 @@ t.test('the app gets the way to its sidecar, and keeps what it sets itself', t =
     { name: 'HTTP_PROXY', value: 'http://corporate:3128' },
     { name: 'NO_PROXY', value: 'x' },
   ];
-  const pod = podOf(inject(deployment({ upstreams: 'payments=9101' }, { containers: [{ name: 'app', env }] })));
+  const explicit = { interception: 'none', upstreams: 'payments=9101' };
+  const pod = podOf(inject(deployment(explicit, { containers: [{ name: 'app', env }] })));
   const names = pod.spec.containers[0]?.env?.map(({ name }) => name);
   t.same(names, [
     'HTTP_PROXY',
@@ -299,8 +307,93 @@ t.test('the app gets the way to its sidecar, and keeps what it sets itself', t =
     OUTRIDER_UPSTREAM_PAYMENTS: '127.0.0.1:9101',
   });
   t.equal(variables(sidecarOf(pod)).OUTRIDER_UPSTREAMS, 'payments=127.0.0.1:9101');
-  const without = podOf(inject(deployment({ proxyEnv: 'false', upstreams: 'payments=9101' })));
+  t.notOk(
+    pod.spec.initContainers?.some(({ name }) => name === 'outrider-init'),
+    'nothing is redirected',
+  );
+  t.notOk('OUTRIDER_INTERCEPTION' in variables(sidecarOf(pod)));
+  const without = podOf(inject(deployment({ ...explicit, proxyEnv: 'false' })));
   t.same(without.spec.containers[0]?.env, [{ name: 'OUTRIDER_UPSTREAM_PAYMENTS', value: '127.0.0.1:9101' }]);
+  t.end();
+});
+
+t.test('an app whose connections are redirected is told nothing', t => {
+  const pod = podOf(inject(deployment({ upstreams: 'payments=9101' })));
+  t.same(pod.spec.containers[0]?.env, [{ name: 'OUTRIDER_UPSTREAM_PAYMENTS', value: '127.0.0.1:9101' }]);
+  t.equal(variables(sidecarOf(pod)).OUTRIDER_INTERCEPTION, 'redirect');
+  t.match(initOf(pod), {
+    image: OPTIONS.initImage,
+    securityContext: {
+      runAsUser: 0,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { add: ['NET_ADMIN', 'NET_RAW'], drop: ['ALL'] },
+    },
+  });
+  t.notOk('args' in initOf(pod), 'its own defaults');
+  const some = {
+    initImage: 'y',
+    proxyImagePullPolicy: 'Never',
+    includeInboundPorts: '80,8000-8100',
+    excludeInboundPorts: '81',
+    includeOutboundPorts: '*',
+    excludeOutboundPorts: '5432',
+    includeOutboundIPRanges: '10.0.0.0/8',
+    excludeOutboundIPRanges: '10.1.0.0/16,fd00::/8',
+    excludeInterfaces: 'eth1',
+  };
+  t.match(initOf(podOf(inject(deployment(some)))), {
+    image: 'y',
+    imagePullPolicy: 'Never',
+    args: [
+      '--inbound-ports=80,8000-8100',
+      '--exclude-inbound-ports=81',
+      '--outbound-ports=*',
+      '--exclude-outbound-ports=5432',
+      '--include-cidrs=10.0.0.0/8',
+      '--exclude-cidrs=10.1.0.0/16,fd00::/8',
+      '--exclude-interfaces=eth1',
+    ],
+  });
+  const asked = podOf(inject(deployment({ proxyEnv: 'true' })));
+  t.match(asked.spec.containers[0]?.env, [{ name: 'HTTP_PROXY', value: 'http://127.0.0.1:15001' }]);
+  t.end();
+});
+
+t.test("probes of the app's ports go to the sidecar, which makes them from within the pod", t => {
+  const app = {
+    name: 'app',
+    ports: [{ name: 'web', containerPort: 8080 }],
+    readinessProbe: { httpGet: { path: '/ok', port: 'web', scheme: 'HTTPS' }, timeoutSeconds: 5, periodSeconds: 3 },
+    livenessProbe: { tcpSocket: { port: 8080 } },
+    startupProbe: { grpc: { port: 9090, service: 'a.B' } },
+  };
+  const stays = {
+    name: 'other',
+    readinessProbe: { exec: { command: ['true'] } },
+    livenessProbe: { httpGet: { host: '10.0.0.1', port: 80 } },
+    startupProbe: { tcpSocket: { port: 'nobody' } },
+  };
+  const source = (annotations = {}) => deployment(annotations, { containers: [app, stays] });
+  const pod = podOf(inject(source()));
+  const probe = (word: string) => ({ httpGet: { path: `/app-health/app/${word}`, port: 15_020 } });
+  t.match(pod.spec.containers[0], {
+    readinessProbe: { ...probe('readyz'), timeoutSeconds: 5, periodSeconds: 3 },
+    livenessProbe: probe('livez'),
+    startupProbe: probe('startupz'),
+  });
+  t.notOk('tcpSocket' in (pod.spec.containers[0]?.livenessProbe as object));
+  t.same(pod.spec.containers[1], stays);
+  t.same(JSON.parse(variables(sidecarOf(pod)).OUTRIDER_APP_PROBES ?? ''), {
+    '/app-health/app/readyz': { httpGet: { path: '/ok', port: 8080, scheme: 'HTTPS' }, timeoutSeconds: 5 },
+    '/app-health/app/livez': { tcpSocket: { port: 8080 } },
+    '/app-health/app/startupz': { grpc: { port: 9090, service: 'a.B' } },
+  });
+  for (const annotations of [{ rewriteProbes: 'false' }, { interception: 'none' }]) {
+    const left = podOf(inject(source(annotations)));
+    t.same(left.spec.containers.at(-2)?.readinessProbe, app.readinessProbe);
+    t.notOk('OUTRIDER_APP_PROBES' in variables(sidecarOf(left)));
+  }
   t.end();
 });
 
@@ -317,6 +410,20 @@ t.test('what cannot be done is refused with document, kind and name', t => {
   const cases: readonly (readonly [RegExp, string, Partial<InjectOptions>?])[] = [
     [/hostNetwork/, deployment({}, { hostNetwork: true })],
     [/hostPID/, deployment({}, { hostPID: true })],
+    [/user or group \(1337\)/, deployment({}, { securityContext: { runAsUser: 1337 } })],
+    [
+      /container app with .* \(1337\)/,
+      deployment({}, { containers: [{ name: 'app', securityContext: { runAsGroup: 1337 } }] }),
+    ],
+    [/container outrider-init already/, deployment({}, { initContainers: [{ name: 'outrider-init' }] })],
+    [/mesh\/interception must be redirect or none, not "tproxy"/, deployment({ interception: 'tproxy' })],
+    [/mesh\/initImage must be/, deployment({ initImage: '' })],
+    [/mesh\/excludeInboundPorts is "http", but must be ports/, deployment({ excludeInboundPorts: 'http' })],
+    [/mesh\/includeInboundPorts names 22, which is never taken/, deployment({ includeInboundPorts: '22' })],
+    [
+      /has no probe that can be made/,
+      deployment({}, { containers: [{ name: 'app', livenessProbe: { tcpSocket: { port: 0 } } }] }),
+    ],
     [/Windows/, deployment({}, { os: { name: 'windows' } })],
     [/Windows/, deployment({}, { nodeSelector: { 'kubernetes.io/os': 'windows' } })],
     [/no containers/, deployment({}, { containers: [] })],
@@ -363,7 +470,7 @@ t.test('what stands for something else is not changed behind its back', t => {
     `apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nx: &x {containers: [{name: a}]}\ny: &y {name: b}\nspec: ${spec}\n`;
   t.match(problemsOf(pod('*x')), [/alias at spec/]);
   t.match(problemsOf(pod('{<<: *x}')), [/merge key \(<<\) at spec/]);
-  t.match(problemsOf(pod('{containers: [*y]}')), [/alias at spec.containers\[0\]/]);
+  t.match(problemsOf(pod('{containers: [*y]}'), { interception: 'none' }), [/alias at spec.containers\[0\]/]);
   t.match(problemsOf('apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a}], volumes: 3}'), [
     /a list at spec.volumes/,
   ]);
@@ -386,7 +493,7 @@ t.test('values that YAML 1.1 would misread are quoted', t => {
     'apiVersion: v1\nkind: Pod\nmetadata:\n  name: "on"\n  annotations:\n    sidecar.outrider.mesh/locality: "0644"\n    sidecar.outrider.mesh/proxyCPU: "1"\nspec:\n  containers:\n  - name: a\n',
   );
   const { spec } = parse(text, { version: '1.1' }) as { spec: PodSpec };
-  t.match(variables(spec.initContainers?.[0] as Container), { OUTRIDER_SERVICE: 'on', OUTRIDER_LOCALITY: '0644' });
-  t.match(spec.initContainers?.[0]?.resources, { requests: { cpu: '1' } });
+  t.match(variables(spec.initContainers?.[1] as Container), { OUTRIDER_SERVICE: 'on', OUTRIDER_LOCALITY: '0644' });
+  t.match(spec.initContainers?.[1]?.resources, { requests: { cpu: '1' } });
   t.end();
 });
