@@ -5,7 +5,7 @@
 
 import { globSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join, relative, resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { build, type Plugin } from 'esbuild';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -20,8 +20,8 @@ const PROGRAMS = ['cli/main.ts', 'sidecar/workers/worker-program.ts', ...globSyn
  */
 const asUnbundled: Plugin = {
   name: 'as unbundled',
-  setup: ({ onLoad }) => {
-    onLoad({ filter: /\.ts$/ }, async ({ path }) => {
+  setup: builder => {
+    builder.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
       const source = await readFile(path, 'utf8');
       const url = `new URL('./${relative(ROOT, path).replace(/\.ts$/, '.js')}', import.meta.url)`;
       const contents = source
