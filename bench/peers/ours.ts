@@ -3,7 +3,6 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AppProtocol as PortProtocol } from '../../api/snapshot.ts';
-import { readConfig } from '../../sidecar/config.ts';
 import { SERVICE_A, SERVICE_B } from '../chain/certificates.ts';
 import { freePorts, waitUntil } from '../chain/ports.ts';
 import { appService, writeState } from './outrider-state.ts';
@@ -88,18 +87,16 @@ export const outrider = (options: OutriderOptions): Peer => ({
   },
 });
 
-/** An option that the sidecar does not know would be ignored, and one worker measured as two. */
-const workersUnavailable = (): string | undefined => {
-  const read = readConfig({ OUTRIDER_SERVICE: SERVICE_A, OUTRIDER_WORKERS: '2' });
-  return 'config' in read && 'workers' in read.config ? undefined : 'the sidecar has no workers yet.';
-};
+const unbuilt = (): string | undefined =>
+  existsSync(BUILD) ? undefined : 'there is no build; `npm run build` makes one.';
 
 export const ours = outrider({ name: 'ours' });
 
 export const oursWithTwoWorkers = outrider({
   name: 'ours with 2 workers',
+  program: BUILT,
   environment: { OUTRIDER_WORKERS: '2' },
-  unavailable: workersUnavailable,
+  unavailable: unbuilt,
 });
 
 /** Our sidecars from another work tree with its own dependencies: what a change is measured against. */
@@ -108,5 +105,5 @@ export const before = (workTree: string): Peer => outrider({ name: 'before', pro
 export const oursBuilt = outrider({
   name: 'ours (built)',
   program: BUILT,
-  unavailable: () => (existsSync(BUILD) ? undefined : 'there is no build; `npm run build` makes one.'),
+  unavailable: unbuilt,
 });

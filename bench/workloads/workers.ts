@@ -25,7 +25,7 @@ export const WORKER_WORKLOADS: readonly Workload[] = [
     title: 'HTTP/1.1, 128 connections: two workers against one',
     protocol: 'http1',
     programs: ['wrk', 'nginx'],
-    peers: ['ours', 'ours with 2 workers'],
+    peers: ['ours (built)', 'ours with 2 workers'],
     freshPair: false,
     measure: measureWorkers,
   },

@@ -1,0 +1,4 @@
+import type { Command } from 'commander';
+export const registerInstall = (program: Command): void => {
+  program.command('install');
+};
