@@ -20,7 +20,7 @@ RUN npm run bundle \
  && cp "$(readlink -f node_modules/node-linux-*/bin/node)" /rootfs/usr/local/bin/node \
  && ln -s /opt/outrider/bin/outrider.js /rootfs/usr/local/bin/outrider \
  && cd /rootfs/opt/outrider \
- && sed '1s|.*|#!/usr/local/bin/node|' /build/bin/outrider.js > bin/outrider.js \
+ && sed '1s|.*|#!/usr/local/bin/node --max-semi-space-size=4|' /build/bin/outrider.js > bin/outrider.js \
  && chmod 755 /rootfs/usr/local/bin/node bin/outrider.js \
  && cp -r /build/dist /build/manifests /build/package.json /build/LICENSE . \
  && cp -r /build/node_modules/koffi node_modules/ \

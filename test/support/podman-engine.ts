@@ -12,6 +12,8 @@ export const missingForContainers = (): string | false =>
     : 'needs root, to build and run containers; .ci/run is root';
 
 const NETWORK = 'outrider-test';
+/** Holds a pod open. */
+export const POD_IMAGE = 'localhost/outrider-test-app';
 
 /** Owned by the test; takes its containers, images and network along. */
 export class PodmanEngine implements AsyncDisposable {
@@ -45,7 +47,7 @@ export class PodmanEngine implements AsyncDisposable {
     // Limits that a container as the machine of a test may set, too.
     writeFileSync(
       engine.file('containers.conf'),
-      `[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=10000:10000"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n[network]\nnetwork_config_dir = "${engine.file('networks')}"\n`,
+      `[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=10000:10000"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ninfra_image = "${POD_IMAGE}"\n[network]\nnetwork_config_dir = "${engine.file('networks')}"\n`,
     );
     await engine.clear();
     await engine.podman('network', 'create', '--subnet', `${engine.subnet}.0/24`, NETWORK);
@@ -60,7 +62,7 @@ export class PodmanEngine implements AsyncDisposable {
     return `${this.subnet}.${number}`;
   }
 
-  /** The words that give a container its address. */
+  /** The words that give a container or pod its address. */
   at(number: number): readonly string[] {
     return ['--network', NETWORK, '--ip', this.address(number)];
   }

@@ -2,7 +2,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PodmanEngine } from './podman-engine.ts';
+import { POD_IMAGE, type PodmanEngine } from './podman-engine.ts';
 import { runToEnd } from './processes.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -11,7 +11,7 @@ const PACKAGES = 'ca-certificates,iptables,libatomic1,libstdc++6,nftables';
 const BASE = 'localhost/outrider-test-base';
 
 /** Debian with Node and npm: what builds the program, and what the apps of the tests run in. */
-export const APP_IMAGE = 'localhost/outrider-test-app';
+export const APP_IMAGE = POD_IMAGE;
 export const IMAGES = { sidecar: 'localhost/outrider:test', init: 'localhost/outrider-init:test' } as const;
 
 /** Builds all of them; what stands from the last time stays. */
@@ -42,6 +42,9 @@ const importDebian = async (engine: PodmanEngine): Promise<void> => {
   await engine.buildah('copy', container, npm, '/usr/local/lib/node_modules/npm');
   const link = ['ln', '-s', '../lib/node_modules/npm/bin/npm-cli.js', '/usr/local/bin/npm'];
   await engine.buildah('run', '--isolation', 'chroot', container, '--', ...link);
+  // Podman has a pod held open by it, and it ends when it is told to.
+  const hold = JSON.stringify(['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done']);
+  await engine.buildah('config', '--cmd', hold, container);
   await engine.buildah('config', '--env', 'PATH=/usr/local/bin:/usr/sbin:/usr/bin', container);
   await engine.buildah('commit', '--rm', container, APP_IMAGE);
 };

@@ -1,5 +1,5 @@
 /** A mesh of containers: a control plane, and apps that each share their network with a sidecar. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { PodmanEngine } from './podman-engine.ts';
 import { APP_IMAGE, IMAGES } from './podman-images.ts';
 import { waitFor } from './wait-for.ts';
@@ -16,27 +16,47 @@ export const RESTRICTED: readonly string[] = [
 /** Ticks of `/proc/PID/stat` in a second: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS = 100;
 const CONTROL_PLANE = 10;
+/** By which injected sidecars look for it. */
+export const SERVICE_NAME = 'outrider.outrider-system.svc';
 /** The trust bundle, which the image has no other program to print. */
 const PRINT_BUNDLE = `process.stdout.write(fs.readFileSync(process.env.OUTRIDER_DATA_DIR + '/trust-bundle.pem'))`;
 
 /** What it starts is the engine's, which takes it along. */
 export class PodmanMesh {
+  /** PEM. */
+  readonly trustBundle: string;
   private readonly engine: PodmanEngine;
 
-  private constructor(engine: PodmanEngine) {
+  private constructor(engine: PodmanEngine, trustBundle: string) {
     this.engine = engine;
+    this.trustBundle = trustBundle;
   }
 
   static async start(engine: PodmanEngine): Promise<PodmanMesh> {
+    mkdirSync(engine.file('applied'), { recursive: true });
     await engine.podman(
       ...['run', '--detach', '--name', 'control-plane', ...engine.at(CONTROL_PLANE), ...RESTRICTED],
-      ...['--volume', 'control-plane:/var/lib/outrider', IMAGES.sidecar],
-      ...['control-plane', '--name', engine.address(CONTROL_PLANE)],
+      ...['--volume', 'control-plane:/var/lib/outrider', '--volume', `${engine.file('applied')}:/applied:ro`],
+      ...[IMAGES.sidecar, 'control-plane', '--name', engine.address(CONTROL_PLANE), '--name', SERVICE_NAME],
     );
     await waitFor('the control plane', async () => (await engine.logs('control-plane')).includes('is ready'), 20_000);
     const bundle = await engine.podman('exec', 'control-plane', 'node', '-e', PRINT_BUNDLE);
     writeFileSync(engine.file('trust-bundle.pem'), `${bundle}\n`);
-    return new PodmanMesh(engine);
+    return new PodmanMesh(engine, bundle);
+  }
+
+  /** Of the control plane. */
+  get address(): string {
+    return this.engine.address(CONTROL_PLANE);
+  }
+
+  async apply(object: object): Promise<void> {
+    writeFileSync(this.engine.file('applied/object.json'), JSON.stringify(object));
+    await this.engine.podman('exec', 'control-plane', 'outrider', 'apply', '-f', '/applied/object.json');
+  }
+
+  token(account: string): Promise<string> {
+    return this.engine.podman('exec', 'control-plane', 'outrider', 'token', '--service-account', account);
   }
 
   /** A program for Node, as root in a Debian, with the address of that number. */
@@ -44,8 +64,7 @@ export class PodmanMesh {
     const { engine } = this;
     const words = ['--detach', '--name', `${service}-app`, ...engine.at(number), APP_IMAGE, 'node', '-e', program];
     await engine.podman('run', ...words);
-    const token = await engine.podman('exec', 'control-plane', 'outrider', 'token', '--service-account', service);
-    writeFileSync(engine.file(`token-${service}`), token);
+    writeFileSync(engine.file(`token-${service}`), await this.token(service));
   }
 
   /** Starts the app's sidecar, and says how many seconds after the start of its process it was ready. */
@@ -59,18 +78,19 @@ export class PodmanMesh {
       OUTRIDER_CA_FILE: '/ca.pem',
       OUTRIDER_DRAIN: '5s',
     };
-    const ready = waitFor(`${service} to be ready`, async () => {
-      const response = await fetch(`http://${engine.address(number)}:15020/healthz/ready`);
-      await response.body?.cancel();
-      return response.ok && uptime();
-    });
     await engine.podman(
-      ...['run', '--detach', '--replace', '--name', `${service}-sidecar`, '--network', `container:${service}-app`],
+      ...['create', '--replace', '--name', `${service}-sidecar`, '--network', `container:${service}-app`],
       ...[...RESTRICTED, '--volume', `${engine.file(`token-${service}`)}:/token:ro`],
       ...['--volume', `${engine.file('trust-bundle.pem')}:/ca.pem:ro`],
       ...Object.entries(settings).flatMap(([key, value]) => ['--env', `${key}=${value}`]),
       ...[IMAGES.sidecar, 'sidecar'],
     );
+    const ready = waitFor(`${service} to be ready`, async () => {
+      const response = await fetch(`http://${engine.address(number)}:15020/healthz/ready`);
+      await response.body?.cancel();
+      return response.ok && uptime();
+    });
+    await engine.podman('start', `${service}-sidecar`);
     const pid = await engine.podman('inspect', '--format', '{{.State.Pid}}', `${service}-sidecar`);
     return (await ready) - startOf(Number(pid));
   }
