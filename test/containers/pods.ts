@@ -35,7 +35,7 @@ spec:
       containers:
         - name: ${name}
           image: ${APP_IMAGE}
-          command: [node, -e, ${JSON.stringify(program)}]
+          command: [node, -e, ${JSON.stringify(program.trim())}]
           ports: [{ name: http, containerPort: 8080 }]
 `;
 
@@ -62,7 +62,7 @@ spec:
       containers:
         - name: ${name}
           image: ${APP_IMAGE}
-          command: [node, -e, ${JSON.stringify(program)}]
+          command: [node, -e, ${JSON.stringify(program.trim())}]
 `;
 
 export const testPods = async (t: Test, engine: PodmanEngine): Promise<void> => {

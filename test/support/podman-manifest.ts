@@ -5,6 +5,7 @@
  * - a volume from Secrets or ConfigMaps, `projected` or not, is a folder of the machine, which the caller fills;
  * - an `emptyDir` has the pod's name before its own, since podman keeps one volume of a name for all pods;
  * - a variable with a `fieldRef` has its value;
+ * - the list of `ports` is gone, since podman would open each `containerPort` on the machine;
  * - the names of Services stand in `hostAliases`, with their `clusterIP`: there is no DNS;
  * - beside init containers `restartPolicy` is `Never`, since podman would start those again and again.
  *
@@ -134,7 +135,7 @@ const nameOf = (volume: Volume, pod: Pod): string =>
   'emptyDir' in volume ? `${pod.metadata.name}-${volume.name}` : volume.name;
 
 const container = (
-  { env, volumeMounts, ...rest }: Container,
+  { env, volumeMounts, ports: _informational, ...rest }: Container,
   names: ReadonlyMap<string, string>,
   pod: Pod,
   cluster: Cluster,
