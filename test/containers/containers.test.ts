@@ -7,6 +7,7 @@ import { missingForContainers, PodmanEngine } from '../support/podman-engine.ts'
 import { buildImages } from '../support/podman-images.ts';
 import { testContents, testRestricted } from './images.ts';
 import { testMesh } from './mesh.ts';
+import { testPods } from './pods.ts';
 
 t.setTimeout(900_000);
 
@@ -16,4 +17,6 @@ t.test('containers', { skip: missingForContainers() }, async t => {
   await t.test('the images hold what they need and nothing else', t => testContents(t, engine));
   await t.test('they run read-only, without capabilities', t => testRestricted(t, engine));
   await t.test('a request goes over mTLS from container to container', t => testMesh(t, engine));
+  await engine.clear();
+  await t.test('pods of injected manifests', t => testPods(t, engine));
 });

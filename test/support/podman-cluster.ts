@@ -9,6 +9,8 @@ import { PodmanMesh, SERVICE_NAME } from './podman-mesh.ts';
 import { runToEnd } from './processes.ts';
 import { waitFor } from './wait-for.ts';
 
+/** As `outrider inject` calls the container. */
+const SIDECAR = 'outrider-sidecar';
 const PROGRAM = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
 const NAMESPACE = 'default';
 const FIRST_POD = 30;
@@ -64,7 +66,7 @@ export class PodmanCluster {
     return pods;
   }
 
-  /** As the kubelet does: its init containers to their ends, then each container, and the `postStart` hook of one before the next. */
+  /** As the kubelet does: its init containers to their ends, the sidecar until it is ready, which is what its `postStart` hook waits for, the others. */
   async start(pod: Pod): Promise<void> {
     const { engine } = this;
     const { name } = pod.metadata;
@@ -74,23 +76,19 @@ export class PodmanCluster {
     for (const init of pod.spec.initContainers ?? []) await engine.podman('start', '--attach', `${name}-${init.name}`);
     for (const container of pod.spec.containers) {
       await engine.podman('start', `${name}-${container.name}`);
-      const hook = container.lifecycle?.postStart?.exec?.command;
-      if (hook !== undefined) await engine.podman('exec', `${name}-${container.name}`, ...hook);
+      if (container.name === SIDECAR) await this.ready(name);
     }
   }
 
-  async ready(pod: Pod): Promise<void> {
-    const { name } = pod.metadata;
-    await waitFor(
-      `${name} to be ready`,
-      async () => (await fetch(`http://${this.addressOf(name)}:15020/healthz/ready`)).ok,
-      30_000,
-    );
+  /** As the kubelet does: SIGTERM to all containers, SIGKILL to what is left after the grace period. Its volumes go with it. */
+  async stop({ metadata: { name } }: Pod, graceSeconds: number): Promise<void> {
+    await this.engine.podman('pod', 'stop', '--time', String(graceSeconds), name);
+    await this.engine.podman('pod', 'rm', name);
   }
 
-  /** As the kubelet does: SIGTERM to all containers, SIGKILL to what is left after the grace period. */
-  async stop(pod: Pod, graceSeconds: number): Promise<void> {
-    await this.engine.podman('pod', 'stop', '--time', String(graceSeconds), pod.metadata.name);
+  private async ready(pod: string): Promise<void> {
+    const url = `http://${this.addressOf(pod)}:15020/healthz/ready`;
+    await waitFor(`${pod} to be ready`, async () => (await fetch(url)).ok, 30_000);
   }
 
   private numberOf(pod: string): number {

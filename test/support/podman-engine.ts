@@ -50,6 +50,7 @@ export class PodmanEngine implements AsyncDisposable {
       `[containers]\ndefault_ulimits = ["nofile=20000:20000", "nproc=10000:10000"]\n[engine]\nruntime = "runc"\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\ninfra_image = "${POD_IMAGE}"\n[network]\nnetwork_config_dir = "${engine.file('networks')}"\n`,
     );
     await engine.clear();
+    await engine.try('podman', ['network', 'rm', '--force', NETWORK]);
     await engine.podman('network', 'create', '--subnet', `${engine.subnet}.0/24`, NETWORK);
     return engine;
   }
@@ -86,16 +87,17 @@ export class PodmanEngine implements AsyncDisposable {
     return stdout + stderr;
   }
 
-  private async clear(): Promise<void> {
+  /** Ends and removes all containers, with what they wrote. */
+  async clear(): Promise<void> {
     await this.try('podman', ['pod', 'rm', '--all', '--force', '--time', '1']);
     await this.try('podman', ['rm', '--all', '--force', '--time', '1']);
     await this.try('podman', ['volume', 'rm', '--all', '--force']);
-    await this.try('podman', ['network', 'rm', '--force', NETWORK]);
     await this.try('buildah', ['rm', '--all']);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.clear();
+    await this.try('podman', ['network', 'rm', '--force', NETWORK]);
     if (this.isKept) return;
     await this.try('podman', ['rmi', '--all', '--force']);
     await runToEnd('umount', [this.file('storage/overlay')]);

@@ -42,9 +42,9 @@ const importDebian = async (engine: PodmanEngine): Promise<void> => {
   await engine.buildah('copy', container, npm, '/usr/local/lib/node_modules/npm');
   const link = ['ln', '-s', '../lib/node_modules/npm/bin/npm-cli.js', '/usr/local/bin/npm'];
   await engine.buildah('run', '--isolation', 'chroot', container, '--', ...link);
-  // Podman has a pod held open by it, and it ends when it is told to.
-  const hold = JSON.stringify(['sh', '-c', 'trap "exit 0" TERM; while :; do sleep 1; done']);
-  await engine.buildah('config', '--cmd', hold, container);
+  // What holds a pod open: like Kubernetes' own, one process that ends when it is told to.
+  const hold = ['perl', '-e', '$SIG{TERM} = sub { exit }; sleep while 1'];
+  await engine.buildah('config', '--cmd', JSON.stringify(hold), container);
   await engine.buildah('config', '--env', 'PATH=/usr/local/bin:/usr/sbin:/usr/bin', container);
   await engine.buildah('commit', '--rm', container, APP_IMAGE);
 };

@@ -26,12 +26,11 @@ export interface Manifest extends Fields {
 }
 
 interface EnvVar extends Fields {
-  readonly valueFrom?: { readonly fieldRef?: { readonly fieldPath: string } };
+  readonly valueFrom?: Fields & { readonly fieldRef?: { readonly fieldPath: string } };
 }
 
 interface Container extends Fields {
   readonly name: string;
-  readonly lifecycle?: { readonly postStart?: { readonly exec?: { readonly command: readonly string[] } } };
   readonly env?: readonly EnvVar[];
   readonly volumeMounts?: readonly (Fields & { readonly name: string })[];
 }
@@ -44,8 +43,8 @@ export interface VolumeSource {
 
 interface Volume extends Fields {
   readonly name: string;
-  readonly secret?: { readonly secretName: string };
-  readonly configMap?: { readonly name: string };
+  readonly secret?: Fields & { readonly secretName: string };
+  readonly configMap?: Fields & { readonly name: string };
   readonly projected?: {
     readonly sources: readonly {
       readonly secret?: { readonly name: string };
