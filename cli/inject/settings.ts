@@ -4,6 +4,7 @@ import { readConfig } from '../../sidecar/config.ts';
 import { type AnnotationName, type Annotations, PREFIX, readAnnotations } from './annotations.ts';
 import { type AppProbe, appProbes, probesVariable } from './app-probes.ts';
 import { type InitSettings, readInitArgs } from './init-args.ts';
+import { tokenSecretName } from './names.ts';
 import { listOf, textOf, textsOf } from './plain.ts';
 import type { PodTemplate } from './pod-templates.ts';
 
@@ -105,7 +106,7 @@ export const readSettings = (
     },
     tokenSecret: matching(
       'tokenSecret',
-      `outrider-${account}`,
+      tokenSecretName(account),
       value => SECRET_NAME.test(value),
       'the name of a Secret',
     ),

@@ -382,7 +382,7 @@ t.test("probes of the app's ports go to the sidecar, which makes them from withi
     livenessProbe: probe('livez'),
     startupProbe: probe('startupz'),
   });
-  t.notOk('tcpSocket' in (pod.spec.containers[0]?.livenessProbe as object));
+  t.notMatch(pod.spec.containers[0], { livenessProbe: { tcpSocket: Object } });
   t.same(pod.spec.containers[1], stays);
   t.same(JSON.parse(variables(sidecarOf(pod)).OUTRIDER_APP_PROBES ?? ''), {
     '/app-health/app/readyz': { httpGet: { path: '/ok', port: 8080, scheme: 'HTTPS' }, timeoutSeconds: 5 },

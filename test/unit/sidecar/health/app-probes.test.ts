@@ -16,7 +16,7 @@ const parsed = (probe: object): readonly AppProbe[] => {
 const ask = async (probe: object): Promise<string> => {
   const { [URL_PATH]: route } = appProbeRoutes(parsed(probe), '127.0.0.1');
   const { status, body } = await route!.handle({ query: new URLSearchParams(), accept: '' });
-  return `${status} ${String(body).trim()}`;
+  return `${status} ${(body as string).trim()}`;
 };
 const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
 
