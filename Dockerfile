@@ -20,7 +20,7 @@ RUN npm run bundle \
  && cp "$(readlink -f node_modules/node-linux-*/bin/node)" /rootfs/usr/local/bin/node \
  && ln -s /opt/outrider/bin/outrider.js /rootfs/usr/local/bin/outrider \
  && cd /rootfs/opt/outrider \
- && sed '1s|.*|#!/usr/local/bin/node --max-semi-space-size=4|' /build/bin/outrider.js > bin/outrider.js \
+ && sed '1s|.*|#!/usr/local/bin/node|' /build/bin/outrider.js > bin/outrider.js \
  && chmod 755 /rootfs/usr/local/bin/node bin/outrider.js \
  && cp -r /build/dist /build/manifests /build/package.json /build/LICENSE . \
  && cp -r /build/node_modules/koffi node_modules/ \
@@ -68,6 +68,8 @@ LABEL org.opencontainers.image.title="outrider" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
+# A sidecar begins with this option (bin/outrider.js), so it need not begin twice.
+ENV NODE_OPTIONS=--max-semi-space-size=4
 ENV PATH=/usr/local/bin \
     HOME=/var/lib/outrider \
     OUTRIDER_DATA_DIR=/var/lib/outrider/control-plane \

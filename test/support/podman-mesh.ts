@@ -1,5 +1,5 @@
 /** A mesh of containers: a control plane, and apps that each share their network with a sidecar. */
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import type { PodmanEngine } from './podman-engine.ts';
 import { APP_IMAGE, IMAGES } from './podman-images.ts';
 import { waitFor } from './wait-for.ts';
@@ -16,46 +16,30 @@ export const RESTRICTED: readonly string[] = [
 /** Ticks of `/proc/PID/stat` in a second: USER_HZ, which is 100 on every Linux that Node runs on. */
 const TICKS = 100;
 const CONTROL_PLANE = 10;
-/** By which injected sidecars look for it. */
-export const SERVICE_NAME = 'outrider.outrider-system.svc';
 /** The trust bundle, which the image has no other program to print. */
 const PRINT_BUNDLE = `process.stdout.write(fs.readFileSync(process.env.OUTRIDER_DATA_DIR + '/trust-bundle.pem'))`;
 
 /** What it starts is the engine's, which takes it along. */
 export class PodmanMesh {
-  /** PEM. */
-  readonly trustBundle: string;
   private readonly engine: PodmanEngine;
 
-  private constructor(engine: PodmanEngine, trustBundle: string) {
+  private constructor(engine: PodmanEngine) {
     this.engine = engine;
-    this.trustBundle = trustBundle;
   }
 
   static async start(engine: PodmanEngine): Promise<PodmanMesh> {
-    mkdirSync(engine.file('applied'), { recursive: true });
     await engine.podman(
       ...['run', '--detach', '--name', 'control-plane', ...engine.at(CONTROL_PLANE), ...RESTRICTED],
-      ...['--volume', 'control-plane:/var/lib/outrider', '--volume', `${engine.file('applied')}:/applied:ro`],
-      ...[IMAGES.sidecar, 'control-plane', '--name', engine.address(CONTROL_PLANE), '--name', SERVICE_NAME],
+      ...['--volume', 'control-plane:/var/lib/outrider', IMAGES.sidecar],
+      ...['control-plane', '--name', engine.address(CONTROL_PLANE)],
     );
     await waitFor('the control plane', async () => (await engine.logs('control-plane')).includes('is ready'), 20_000);
     const bundle = await engine.podman('exec', 'control-plane', 'node', '-e', PRINT_BUNDLE);
     writeFileSync(engine.file('trust-bundle.pem'), `${bundle}\n`);
-    return new PodmanMesh(engine, bundle);
+    return new PodmanMesh(engine);
   }
 
-  /** Of the control plane. */
-  get address(): string {
-    return this.engine.address(CONTROL_PLANE);
-  }
-
-  async apply(object: object): Promise<void> {
-    writeFileSync(this.engine.file('applied/object.json'), JSON.stringify(object));
-    await this.engine.podman('exec', 'control-plane', 'outrider', 'apply', '-f', '/applied/object.json');
-  }
-
-  token(account: string): Promise<string> {
+  private token(account: string): Promise<string> {
     return this.engine.podman('exec', 'control-plane', 'outrider', 'token', '--service-account', account);
   }
 
