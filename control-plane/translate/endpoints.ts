@@ -44,22 +44,19 @@ export const workloadEndpoints = (
   }));
 };
 
-const externalEndpoints = ({ name, externalName, ports }: ServiceDefinition): readonly EndpointView[] =>
-  ports.flatMap(({ port, target }) =>
-    typeof target === 'string'
-      ? []
-      : [
-          {
-            address: hostPort(externalName, target),
-            identity: null,
-            ports: { [String(port)]: target },
-            weight: 1,
-            workload: name,
-            labels: {},
-            locality: '',
-          },
-        ],
-  );
+/** One for each port that is dialled. */
+const externalEndpoints = ({ name, externalName, ports }: ServiceDefinition): readonly EndpointView[] => {
+  const dialled = ports.flatMap(({ port, target }) => (typeof target === 'string' ? [] : [{ port, target }]));
+  return [...new Set(dialled.map(({ target }) => target))].map(target => ({
+    address: hostPort(externalName, target),
+    identity: null,
+    ports: Object.fromEntries(dialled.filter(each => each.target === target).map(({ port }) => [String(port), target])),
+    weight: 1,
+    workload: name,
+    labels: {},
+    locality: '',
+  }));
+};
 
 /** IPv6 addresses in brackets. */
 const hostPort = (host: string, port: number): string => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`);
