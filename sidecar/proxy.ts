@@ -14,6 +14,7 @@ import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-
 import { type InboundOwners, inbound, refusedInbound } from './inbound.ts';
 import { intercept } from './interception/intercept.ts';
 import type { Interception } from './interception/interception.ts';
+import type { OriginalDestination } from './interception/original-destination.ts';
 import { AppConnections, appListenerState } from './listener/app-connection.ts';
 import { Connections } from './listener/connections.ts';
 import { acceptPeer } from './listener/link-connection.ts';
@@ -55,6 +56,8 @@ export interface ProxyOptions {
   readonly random: Random;
   /** Default: there is no other worker. */
   readonly place?: Place;
+  /** For tests. Default: the kernel is asked. */
+  readonly originalDestination?: OriginalDestination;
 }
 
 /**
@@ -261,8 +264,10 @@ export class SidecarProxy implements Drainable {
             fromApp: this.appConnections,
             inbound: linkOptions,
             mtls: () => snapshots.value.mtls,
+            terminator: this.terminator,
             onRefused,
             log,
+            ...(options.originalDestination && { originalDestination: options.originalDestination }),
           });
   }
 

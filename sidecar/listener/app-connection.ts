@@ -3,6 +3,7 @@ import type net from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../../common/clock.ts';
 import { readIntoScratch } from '../../common/read-into-scratch.ts';
+import type { ClientHello } from '../detect/client-hello.ts';
 import { detectHttp, detectProtocol } from '../detect/detect-protocol.ts';
 import { detectRedirected } from '../detect/detect-redirected.ts';
 import { type DetectedThrift, detectThrift } from '../detect/detect-thrift.ts';
@@ -53,6 +54,8 @@ export interface AppConnectionOptions {
   readonly isHessian: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
   readonly isKnown: (target: string) => boolean;
+  /** Takes a redirected connection to `target` that begins with this ClientHello, as of a peer of the mesh. False: it is the app's own TLS. Absent: it always is. */
+  readonly acceptMeshTls?: (socket: net.Socket, hello: ClientHello, firstBytes: Buffer, target: string) => boolean;
   /** A connection broke its protocol before there was an exchange. */
   readonly onProtocolError: (error: ProxyError) => void;
 }
@@ -111,24 +114,21 @@ export class AppConnections {
 
   /** Nobody had to declare what an app speaks, so its own TLS, and whatever else is not HTTP, goes on as bytes. */
   private serveRedirected(socket: net.Socket, state: AppListenerState, authority: string): void {
-    const { connections, clock } = this.options;
+    const { connections, clock, acceptMeshTls } = this.options;
     const waiting: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
     const told = (): void => connections.remove(waiting);
-    const asBytes = (): void => {
-      told();
-      this.serveTcp(socket, state, authority);
-    };
     connections.add(waiting);
     detectProtocol(
       socket,
       clock,
       detectRedirected,
       (detected, bytes) => {
-        if (detected === 'tcp') {
-          socket.unshift(bytes);
-          return asBytes();
-        }
         told();
+        if (typeof detected === 'object' && acceptMeshTls?.(socket, detected, bytes, authority) === true) return;
+        if (typeof detected === 'object' || detected === 'tcp') {
+          socket.unshift(bytes);
+          return this.serveTcp(socket, state, authority);
+        }
         const connection = detected === 'http2' ? this.serveHttp2(socket, state) : this.serveHttp1(socket, state);
         connection.push(bytes);
       },
@@ -139,7 +139,8 @@ export class AppConnections {
           socket.once('data', () => {
             if (socket.bytesWritten > 0) state.serverFirst = true;
           });
-          asBytes();
+          told();
+          this.serveTcp(socket, state, authority);
         },
       },
     );
