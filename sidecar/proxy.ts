@@ -42,6 +42,7 @@ import { ALONE, type News, type Place } from './workers/place.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HANDSHAKES = 1_000;
+const HTTPS = ':443';
 const NO_IPV6: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 export interface ProxyOptions {
@@ -212,6 +213,8 @@ export class SidecarProxy implements Drainable {
       pipelines: target => this.routing.table.find(target)?.port.policy.thriftPipelining === 'parallel',
       isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
       isKnown: target => this.routing.table.find(target) !== undefined,
+      // Elsewhere nothing is looked at, so that nobody waits for it.
+      mayBeNamed: target => !this.routing.table.allowsAny || target.endsWith(HTTPS),
       onProtocolError: onProtocolError('outbound'),
     });
 

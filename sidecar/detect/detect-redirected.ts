@@ -14,12 +14,15 @@ const REQUEST_LINE = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32} [^\r\n ]{1,1000} HTTP\/
 /** What can still become a request line. */
 const LINE_BEGUN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?: [^\r\n]*\r?)?$/;
 
+/** Tells TLS from everything else. */
+export const detectTls = (bytes: Buffer): 'tcp' | ClientHello | undefined => {
+  const hello = parseClientHello(bytes);
+  return hello === null ? 'tcp' : hello;
+};
+
 /** Tells HTTP and TLS from everything else by the first bytes; undefined while they could still be either. One look, at most 1,024 bytes, of TLS its first message. */
 export const detectRedirected = (bytes: Buffer): DetectedRedirected | undefined => {
-  if (bytes[0] === TLS_BYTE) {
-    const hello = parseClientHello(bytes);
-    return hello === null ? 'tcp' : hello;
-  }
+  if (bytes[0] === TLS_BYTE) return detectTls(bytes);
   const http = detectHttp(bytes);
   if (http !== 'http1') return http;
   const start = bytes.toString('latin1', 0, MAX_LINE_BYTES);

@@ -43,7 +43,8 @@ export const makeOutboundPlan = (
     return { plan: emptyPlan(maker, head, error, service), stable: false }; // asked again the next time
   }
   const matched = matchRule(servicePort.rules, head, volatile);
-  if (matched === undefined && servicePort.rules.length > 0)
+  // Rules are about requests: bytes that are none, as an app's own TLS, go to the service itself.
+  if (matched === undefined && servicePort.rules.length > 0 && head.method !== 'CONNECT')
     return { plan: emptyPlan(maker, head, NO_RULE, servicePort.service), stable: false };
   return { plan: fullPlan(maker, shared, head, servicePort, matched), stable: matched?.stable ?? true };
 };

@@ -65,7 +65,8 @@ export class EndpointTransports {
       this.byEndpoint.set(endpoint, transports);
     }
     const kind = endpoint.identity !== null ? 'link' : plainKind(cluster, head);
-    if (kind !== 'link' && cluster.policy.tls !== undefined)
+    // What is TLS already is not put into TLS again.
+    if (kind !== 'link' && cluster.policy.tls !== undefined && !(kind === 'tcp' && head.scheme === 'https'))
       return this.servers(cluster, endpoint, cluster.policy.tls).get(kind, head);
     let transport = transports.get(kind);
     if (transport === undefined) {

@@ -159,6 +159,21 @@ t.test('requests to an ExternalName are addressed to its name, with the port unl
   t.end();
 });
 
+t.test('a TLS client finds an ExternalName by its host and the port of the server', t => {
+  const ports = [{ name: 'secure', port: 80, targetPort: 443, protocol: 'TCP' }] as const;
+  const translator = translatorOf(service('out', { type: 'ExternalName', externalName: 'api.example.com', ports }));
+  t.equal(translator.resolve('sni=api.example.com:443'), 'out.shop');
+  t.equal(translator.resolve('sni=api.example.com:80'), null);
+  t.equal(translator.resolve('sni=example.com:443'), null);
+  const { interests, answers } = computeTarget(translator, ['sni=api.example.com:443'], 'shop');
+  t.ok(interests.has('@api.example.com'), 'and hears of a change');
+  t.same([...answers], [['sni=api.example.com:443', 'out.shop']]);
+  const { hosts } = translator.apply({ type: 'DELETED', object: translator.world.service('out.shop')! });
+  t.same([...hosts], ['api.example.com']);
+  t.equal(translator.resolve('sni=api.example.com:443'), null);
+  t.end();
+});
+
 t.test('a snapshot holds what is subscribed to and all that its routes send to, and validates', t => {
   const translator = translatorOf(
     service('web'),
