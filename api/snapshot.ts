@@ -35,7 +35,7 @@ export interface Snapshot {
 }
 
 export const MTLS_MODES = ['STRICT', 'PERMISSIVE', 'DISABLE'] as const;
-/** `STRICT`: mTLS from the mesh only; `PERMISSIVE`: plain text too; `DISABLE`: plain text, with callers of the mesh still let in by mTLS. */
+/** `STRICT`: mTLS from the mesh only; `PERMISSIVE`: plain text too; `DISABLE`: plain text, and TLS is the app's own. Callers that have not heard of it are still let in at the sidecar's own port. */
 export type MtlsMode = (typeof MTLS_MODES)[number];
 
 /** Istio: PeerAuthentication, as it comes out for one workload. */

@@ -47,7 +47,7 @@ export const compileService = (
   return finish(
     serviceKey(name, namespace),
     { name, namespace, addresses, ports },
-    compileEndpoints(service, trustDomain),
+    compileEndpoints(world, service, trustDomain),
   );
 };
 

@@ -116,7 +116,7 @@ export class Translator {
         policy,
       })),
     };
-    return finish(key, config, workloadEndpoints(workload, ports, this.trustDomain));
+    return finish(key, config, workloadEndpoints(this.world, workload, ports, this.trustDomain));
   }
 }
 

@@ -254,8 +254,12 @@ export class World {
 
   #applyPeerAuthentication(next: Stored<PeerAuthentication>, gone: boolean): Touched {
     const namespace = next.metadata.namespace ?? '';
+    const old = this.#peerAuthentications.get(`${namespace}/${next.metadata.name}`);
     replace(this.#peerAuthentications, this.#peerAuthenticationsByNamespace, namespace, next, gone);
-    return { ...NOTHING, keys: [`#mtls.${namespace}`] };
+    const keys = [`#mtls.${namespace}`];
+    // Callers must know where mTLS ends and where it begins again.
+    const changesCallers = disablesMtls(next) || (old !== undefined && disablesMtls(old));
+    return changesCallers ? { ...NOTHING, keys, services: 'all' } : { ...NOTHING, keys };
   }
 
   #applyPolicy(next: Stored<TrafficPolicy>, gone: boolean): Touched {
@@ -287,6 +291,13 @@ export const hasHealthChecks = (world: World, namespace: string): boolean => {
   for (const { spec } of world.policiesIn(SYSTEM_NAMESPACE)) if (spec.healthCheck) return true;
   return false;
 };
+
+/** Whether workloads of this namespace may be called in plain text only. Most namespaces have none: then nothing else has to be looked at. */
+export const mayDisableMtls = (world: World, namespace: string): boolean =>
+  [...world.peerAuthenticationsIn(namespace), ...world.peerAuthenticationsIn(SYSTEM_NAMESPACE)].some(disablesMtls);
+
+const disablesMtls = ({ spec }: Stored<PeerAuthentication>): boolean =>
+  [spec.mtls, ...Object.values(spec.portLevelMtls ?? {})].some(mtls => mtls?.mode === 'DISABLE');
 
 /** A Service without a selector has the workloads that name it. */
 export const hasSelector = (service: Stored<Service>): boolean => Object.keys(service.spec.selector ?? {}).length > 0;
