@@ -13,7 +13,7 @@ import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin, PlainOrigin } from '../origin.ts';
-import type { RequestHead } from '../protocol/head.ts';
+import { HTTP2_SHAPE, type RequestHead } from '../protocol/head.ts';
 import { HessianHeads } from '../protocol/hessian/call-heads.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
@@ -165,7 +165,7 @@ export class AppConnections {
     const asBytes = (): void => this.serveTcp(socket, state, authority);
     this.look<DetectedRedirected>(socket, state, detectRedirected, asBytes, (detected, bytes) => {
       if (detected === 'http1') return this.serveHttp1(socket, state).push(bytes);
-      if (detected === 'http2') return this.serveHttp2(socket, state).push(bytes);
+      if (detected === 'http2') return this.serveHttp2(socket, state, HTTP2_SHAPE).push(bytes);
       if (detected !== 'tcp' && this.options.acceptMeshTls?.(socket, detected, bytes, authority) === true) return;
       socket.unshift(bytes);
       this.serveTcp(socket, state, authority, detected === 'tcp' ? 'http' : 'https');
@@ -296,7 +296,7 @@ export class AppConnections {
     if (sink !== undefined) carries.push(sink);
   }
 
-  private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
+  private serveHttp2(socket: net.Socket, state: AppListenerState, shape = ''): Http2ServerConnection {
     const { connections, clock, exchange, blocks, onProtocolError, refused } = this.options;
     const connection: Http2ServerConnection = new Http2ServerConnection(socket, {
       account: exchange.account,
@@ -305,6 +305,7 @@ export class AppConnections {
       maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
       link: false,
       hello: NO_HELLO,
+      shape,
       onRequest: this.onRequest(state),
       answer: (downstream: Downstream, error: ProxyError) => {
         refuseRequest(refused, state.origin, downstream, error);

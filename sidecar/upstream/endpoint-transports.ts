@@ -6,7 +6,7 @@ import { isGrpc } from '../errors/respond-to-error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import { dialMtls } from '../identity/originate-mtls.ts';
-import type { RequestHead } from '../protocol/head.ts';
+import { type RequestHead, staysHttp2 } from '../protocol/head.ts';
 import { isThrift } from '../route/rpc-labels.ts';
 import type { Cluster } from './cluster.ts';
 import { dialTcp } from './dial-tcp.ts';
@@ -157,7 +157,8 @@ export class EndpointTransports {
 const plainKind = (cluster: Cluster, head: RequestHead): TransportKind => {
   if (head.method === 'CONNECT') return 'tcp';
   if (isThrift(head)) return 'thrift';
-  return cluster.protocol === 'http2' || cluster.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
+  const { protocol } = cluster;
+  return protocol === 'http2' || protocol === 'grpc' || isGrpc(head) || staysHttp2(head) ? 'http2' : 'http1';
 };
 
 /** Validation has seen to it that the address is one. */
