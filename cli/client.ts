@@ -34,6 +34,8 @@ export class Client implements AsyncDisposable {
   readonly #token: string;
   readonly #tokenFile: string;
   readonly #bundleFile: string;
+  /** PEM: what the control plane's certificate must chain to. */
+  readonly trustBundle: string;
   readonly #withinMs: number | undefined;
 
   /** `withinMs`: for each answer; undefined: undici's own limits. @throws Failure when the token or the trust bundle cannot be read. */
@@ -44,7 +46,8 @@ export class Client implements AsyncDisposable {
     this.#tokenFile = ownFile || join(flags.dataDir ?? defaultDataDir(env), 'admin-token');
     this.#token = readNeeded(this.#tokenFile, 'the admin token').trim();
     this.#bundleFile = env.OUTRIDER_CA_FILE || join(dirname(this.#tokenFile), 'trust-bundle.pem');
-    this.#agent = new Agent({ connect: { ca: readNeeded(this.#bundleFile, 'the trust bundle') } });
+    this.trustBundle = readNeeded(this.#bundleFile, 'the trust bundle');
+    this.#agent = new Agent({ connect: { ca: this.trustBundle } });
   }
 
   /** The answer's object, or undefined for 404. Warnings go to standard error. @throws Failure for any other refusal. */

@@ -9,6 +9,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   run: async () => (await import('./run.ts')).registerRun,
   'control-plane': async () => (await import('./control-plane.ts')).registerControlPlane,
   init: async () => (await import('./init.ts')).registerInit,
+  inject: async () => (await import('./inject.ts')).registerInject,
+  install: async () => (await import('./install.ts')).registerInstall,
   sidecar: async () => (await import('./sidecar.ts')).registerSidecar,
   apply: async () => (await import('./apply.ts')).registerApply,
   get: async () => (await import('./get.ts')).registerGet,
@@ -16,6 +18,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Register>>> = {
   delete: async () => (await import('./delete.ts')).registerDelete,
   token: async () => (await import('./token.ts')).registerToken,
   status: async () => (await import('./status.ts')).registerStatus,
+  wait: async () => (await import('./wait.ts')).registerWait,
   completion: async () => (await import('./completion.ts')).registerCompletion,
   complete: async () => {
     const { registerComplete } = await import('./complete.ts');

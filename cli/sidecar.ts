@@ -1,4 +1,6 @@
 import type { Command } from 'commander';
+import { systemClock } from '../common/clock.ts';
+import type { Companion } from '../sidecar/companion.ts';
 import { readConfig } from '../sidecar/config.ts';
 import { version } from './version.ts';
 
@@ -37,6 +39,11 @@ const SETTINGS: readonly (readonly [flag: string, about: string])[] = [
 const variableOf = (flag: string): string => `OUTRIDER_${flag.toUpperCase().replaceAll('-', '_')}`;
 const optionOf = (flag: string): string => flag.replace(/-([a-z])/g, (_, letter: string) => letter.toUpperCase());
 
+interface SidecarFlags {
+  readonly exitWithApp?: true;
+  readonly [flag: string]: string | true | undefined;
+}
+
 export const registerSidecar = (program: Command): void => {
   const command = program
     .command('sidecar')
@@ -45,15 +52,19 @@ export const registerSidecar = (program: Command): void => {
       'Runs the proxy beside an app. Every flag is also an environment variable: --app-ports is OUTRIDER_APP_PORTS; the flag wins.',
     );
   for (const [flag, about] of SETTINGS) command.option(`--${flag} <value>`, about);
+  command.option(
+    '--exit-with-app',
+    'end when the app has ended: for a pod with shareProcessNamespace that ends by itself, as that of a Job does',
+  );
   command.addHelpText(
     'after',
     '\nExample:\n  outrider sidecar --service web --app-ports http=8080 --upstreams payments=127.0.0.1:9101\n',
   );
-  command.action(async (options: Readonly<Record<string, string | undefined>>) => {
+  command.action(async ({ exitWithApp, ...options }: SidecarFlags) => {
     const env = { ...process.env };
     for (const [flag] of SETTINGS) {
       const value = options[optionOf(flag)];
-      if (value !== undefined) env[variableOf(flag)] = value;
+      if (typeof value === 'string') env[variableOf(flag)] = value;
     }
     const result = readConfig(env);
     if ('problems' in result) {
@@ -63,6 +74,17 @@ export const registerSidecar = (program: Command): void => {
       return;
     }
     const { runSidecar } = await import('../sidecar/main.ts');
-    process.exit(await runSidecar(result.config, version));
+    process.exit(await runSidecar(result.config, version, exitWithApp ? await podApp() : undefined));
+  });
+};
+
+const podApp = async (): Promise<Companion> => {
+  const { PodApp, otherProcesses } = await import('./sidecar/pod-app.ts');
+  return new PodApp({
+    clock: systemClock,
+    processes: otherProcesses,
+    onSignal: quit => {
+      for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, quit);
+    },
   });
 };

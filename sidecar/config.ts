@@ -1,5 +1,6 @@
 import { APP_PROTOCOLS, type AppProtocol } from '../api/snapshot.ts';
 import { parseDuration } from '../common/duration.ts';
+import { type AppProbe, parseAppProbes } from './health/app-probes.ts';
 
 /** `host:port`; IPv6 hosts without their brackets. */
 export interface Address {
@@ -24,6 +25,8 @@ export interface SidecarConfig {
   readonly serviceAccount: string;
   readonly appPorts: readonly AppPort[];
   readonly appAddress: string;
+  /** Probes that the sidecar makes in the kubelet's place; `outrider inject` writes them. */
+  readonly appProbes: readonly AppProbe[];
   /** Base URLs; empty: no control plane, the state folder is all there is. */
   readonly controlPlanes: readonly string[];
   readonly tokenFile: string;
@@ -130,6 +133,7 @@ export const readConfig = (
     serviceAccount: name('OUTRIDER_SERVICE_ACCOUNT', service, SUBDOMAIN),
     appPorts: each('OUTRIDER_APP_PORTS', parseAppPort, APP_PORTS_HINT),
     appAddress: text('OUTRIDER_APP_ADDRESS', '127.0.0.1'),
+    appProbes: appProbes(text('OUTRIDER_APP_PROBES', '{}'), bad),
     controlPlanes: controlPlanes(text('OUTRIDER_CONTROL_PLANE', 'https://127.0.0.1:15012'), bad),
     tokenFile: text('OUTRIDER_TOKEN_FILE', ''),
     caFile: text('OUTRIDER_CA_FILE', ''),
@@ -207,6 +211,13 @@ const drainMs = (value: string, bad: Bad): number => {
   const ms = parseDuration(value);
   if (ms === undefined) bad('OUTRIDER_DRAIN', `must be a duration such as "30s", not ${JSON.stringify(value)}`);
   return ms ?? 30_000;
+};
+
+const appProbes = (value: string, bad: Bad): readonly AppProbe[] => {
+  const parsed = parseAppProbes(value);
+  if (typeof parsed !== 'string') return parsed;
+  bad('OUTRIDER_APP_PROBES', parsed);
+  return [];
 };
 
 const workers = (value: string, bad: Bad): number => {

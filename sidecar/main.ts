@@ -4,6 +4,7 @@ import { systemClock } from '../common/clock.ts';
 import type { LogOutput } from '../common/log-output.ts';
 import { createLogger, type Logger, type LogLevel, openLogOutput } from '../common/logger.ts';
 import { adminRoutes } from './admin/admin-routes.ts';
+import { appProbeRoutes } from './admin/app-probe-routes.ts';
 import { collectHealthChecks } from './admin/health-check-rows.ts';
 import { serveRoutes } from './admin/http-server.ts';
 import { metricsRoutes } from './admin/metrics-routes.ts';
@@ -175,7 +176,7 @@ const run = async (
   const metricsServer = owners.use(
     await serveRoutes(
       config.metrics,
-      metricsRoutes(metrics, () => readiness.state()),
+      { ...metricsRoutes(metrics, () => readiness.state()), ...appProbeRoutes(config.appProbes, config.appAddress) },
       log,
     ),
   );

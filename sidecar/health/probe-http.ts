@@ -11,10 +11,11 @@ export const USER_AGENT = 'outrider-health-check';
 
 /**
  * Healthy is who answers a GET with a status that is expected; redirects are not followed. Each check has a connection of its own, so that it sees
- * whether the app still accepts, and never meets one that the app is closing. Kubernetes: httpGet; Envoy: http_health_check.
+ * whether the app still accepts, and never meets one that the app is closing. `https`: whatever its certificate says, as the kubelet does.
+ * Kubernetes: httpGet; Envoy: http_health_check.
  */
-export const probeHttp = (view: Extract<ProbeView, { kind: 'http' }>, address: Address): Probe => {
-  const origin = `http://${formatAddress(address)}`;
+export const probeHttp = (view: Extract<ProbeView, { kind: 'http' }>, address: Address, https: boolean): Probe => {
+  const origin = `${https ? 'https' : 'http'}://${formatAddress(address)}`;
   const headers: Record<string, string> = { 'user-agent': USER_AGENT };
   if (view.authority !== '') headers.host = view.authority;
   for (const { name, value } of view.headers) headers[name.toLowerCase()] = value;
@@ -23,7 +24,7 @@ export const probeHttp = (view: Extract<ProbeView, { kind: 'http' }>, address: A
     try {
       // Loaded when it is needed: most sidecars check nothing.
       const { Client, H2CClient } = await import('undici');
-      client = view.http2 ? new H2CClient(origin) : new Client(origin);
+      client = view.http2 ? new H2CClient(origin) : new Client(origin, { connect: { rejectUnauthorized: false } });
       const { statusCode, body } = await client.request({
         method: 'GET',
         path: view.path,

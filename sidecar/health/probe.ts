@@ -14,10 +14,11 @@ export interface ProbeResult {
 /** Asks the app once. Never rejects; when the signal aborts it lets go of everything, and nobody waits for its result any more. */
 export type Probe = (signal: AbortSignal) => Promise<ProbeResult>;
 
-export const createProbe = (view: ProbeView, address: Address): Probe => {
+/** `https`: for HTTP, with a certificate that is not verified. */
+export const createProbe = (view: ProbeView, address: Address, https = false): Probe => {
   switch (view.kind) {
     case 'http':
-      return probeHttp(view, address);
+      return probeHttp(view, address, https);
     case 'grpc':
       return probeGrpc(view, address);
     case 'tcp':

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import t from 'tap';
+import { parse } from 'yaml';
 import { RunningProcess, runToEnd } from '../support/processes.ts';
 import { startControlPlane } from '../support/rest-client.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -129,6 +130,12 @@ t.test('a token is a JWT alone on standard output; namespace and account come wi
   const claims = JSON.parse(Buffer.from(stdout.split('.')[1] ?? '', 'base64url').toString()) as Record<string, number>;
   t.match(claims, { sub: 'system:serviceaccount:shop:web', aud: ['a', 'b'] });
   t.equal((claims.exp ?? 0) - (claims.iat ?? 0), 20 * 60);
+  const secret = await run('token --service-account web -n shop -o secret');
+  t.match(parse(secret.stdout), {
+    kind: 'Secret',
+    metadata: { name: 'outrider-web', namespace: 'shop' },
+    stringData: { token: /^[\w-]+\.[\w-]+\.[\w-]+$/, 'trust-bundle.pem': /^-----BEGIN CERTIFICATE-----/ },
+  });
   const [account, again, short, wrong, nobody, none, noneJson] = await Promise.all([
     run('get serviceaccount web -n shop -o name'),
     run('token --service-account web -n shop'),

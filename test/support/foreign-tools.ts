@@ -29,6 +29,9 @@ export const missing = (...programs: string[]): string | false => {
   return absent.length > 0 && `needs ${absent.join(', ')}; .ci/run installs what it needs`;
 };
 
+/** Packages for `PYTHON`, by `PYTHONPATH`. */
+export const PYTHON_PACKAGES = join(TOOLS, 'python');
+
 /** Programs made of `test/fixtures/thrift`. */
 export const THRIFT_PROGRAMS = join(TOOLS, 'thrift');
 

@@ -15,6 +15,7 @@ t.test('a service name is all that must be said', t => {
     serviceAccount: 'web',
     appPorts: [],
     appAddress: '127.0.0.1',
+    appProbes: [],
     controlPlanes: ['https://127.0.0.1:15012'],
     tokenFile: '',
     caFile: '',
