@@ -44,6 +44,7 @@ export class TlsServer implements AsyncDisposable {
   /** Requests for `/slow` that have no answer yet, and those of them that were taken back. */
   slow = 0;
   abandoned = 0;
+  private waiting: ServerResponse | undefined = undefined;
   private readonly sessions = new Set<ServerHttp2Session>();
   private readonly server: Server | Http2SecureServer;
   private readonly sockets = new Set<Socket>();
@@ -54,6 +55,7 @@ export class TlsServer implements AsyncDisposable {
       this.requests++;
       if (request.url === '/slow') {
         this.slow++;
+        this.waiting = response;
         response.once('close', () => {
           this.slow--;
           this.abandoned++;
@@ -73,6 +75,11 @@ export class TlsServer implements AsyncDisposable {
       this.sockets.add(socket);
       socket.on('close', () => this.sockets.delete(socket)).on('error', () => {});
     });
+  }
+
+  /** Answers the last request for `/slow`, whose handler must leave it alone. */
+  answerSlow(body: string): void {
+    this.waiting?.end(body);
   }
 
   /** Sessions of HTTP/2 take no further requests. */
