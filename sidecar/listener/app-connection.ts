@@ -1,17 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type net from 'node:net';
 import type { Duplex } from 'node:stream';
+import { SNI_PREFIX } from '../../api/discovery.ts';
 import type { Clock } from '../../common/clock.ts';
 import { readIntoScratch } from '../../common/read-into-scratch.ts';
+import type { ClientHello } from '../detect/client-hello.ts';
 import { detectHttp, detectProtocol } from '../detect/detect-protocol.ts';
-import { detectRedirected } from '../detect/detect-redirected.ts';
+import { type DetectedRedirected, detectRedirected, detectTls } from '../detect/detect-redirected.ts';
 import { type DetectedThrift, detectThrift } from '../detect/detect-thrift.ts';
 import { ConnectTunnel } from '../egress/connect-tunnel.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
 import { answerTo } from '../errors/respond-to-error.ts';
 import { Exchange, type ExchangeContext } from '../exchange.ts';
 import type { AppOrigin, PlainOrigin } from '../origin.ts';
-import type { RequestHead } from '../protocol/head.ts';
+import { HTTP2_SHAPE, type RequestHead } from '../protocol/head.ts';
 import { HessianHeads } from '../protocol/hessian/call-heads.ts';
 import { Http1RequestHeads } from '../protocol/http1/request-heads.ts';
 import { Http1ServerConnection, type Http1ServerContext } from '../protocol/http1/serve.ts';
@@ -53,6 +55,10 @@ export interface AppConnectionOptions {
   readonly isHessian: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
   readonly isKnown: (target: string) => boolean;
+  /** True when TLS to a `target` that is no service may lead to a server outside that has a name here: its client says which. Absent: never. */
+  readonly mayBeNamed?: (target: string) => boolean;
+  /** Takes a redirected connection to `target` that begins with this ClientHello, as of a peer of the mesh. False: it is the app's own TLS. Absent: it always is. */
+  readonly acceptMeshTls?: (socket: net.Socket, hello: ClientHello, firstBytes: Buffer, target: string) => boolean;
   /** A connection broke its protocol before there was an exchange. */
   readonly onProtocolError: (error: ProxyError) => void;
 }
@@ -102,47 +108,68 @@ export class AppConnections {
     const { isKnown, isRawTcp, isThrift } = this.options;
     readIntoScratch(socket);
     this.whenFound(socket, target, () => {
-      if (!isKnown(target)) this.serveTcp(socket, this.outside, target);
+      if (!isKnown(target)) this.serveUnknown(socket, state, target);
       else if (state.serverFirst || isRawTcp(target)) this.serveTcp(socket, state, target);
       else if (isThrift(target)) this.serveThrift(socket, state, target);
       else this.serveRedirected(socket, state, target);
     });
   }
 
-  /** Nobody had to declare what an app speaks, so its own TLS, and whatever else is not HTTP, goes on as bytes. */
-  private serveRedirected(socket: net.Socket, state: AppListenerState, authority: string): void {
+  /** To what is no service. A server outside may have a name here, which TLS says. */
+  private serveUnknown(socket: net.Socket, state: AppListenerState, target: string): void {
+    const asBytes = (): void => this.serveTcp(socket, this.outside, target);
+    if (state.serverFirst || this.options.mayBeNamed?.(target) !== true) return asBytes();
+    this.look(socket, state, detectTls, asBytes, (detected, bytes) => {
+      socket.pause();
+      socket.unshift(bytes);
+      if (detected === 'tcp' || detected.serverName === '') return asBytes();
+      const authority = `${detected.serverName}${target.slice(target.lastIndexOf(':'))}`;
+      const name = SNI_PREFIX + authority;
+      this.whenFound(socket, name, () => {
+        if (this.options.isKnown(name)) this.serveTcp(socket, appListenerState(name), authority, 'https');
+        else asBytes();
+      });
+    });
+  }
+
+  /** One look at the first bytes. A client that waits for its server to speak first is not kept waiting, and not at all once one did. */
+  private look<Told>(
+    socket: net.Socket,
+    state: AppListenerState,
+    detect: (bytes: Buffer) => Told | undefined,
+    onSilent: () => void,
+    onTold: (detected: Told, bytes: Buffer) => void,
+  ): void {
     const { connections, clock } = this.options;
     const waiting: ServerConnection = { drain: () => {}, close: () => socket.destroy() };
     const told = (): void => connections.remove(waiting);
-    const asBytes = (): void => {
-      told();
-      this.serveTcp(socket, state, authority);
-    };
     connections.add(waiting);
-    detectProtocol(
-      socket,
-      clock,
-      detectRedirected,
-      (detected, bytes) => {
-        if (detected === 'tcp') {
-          socket.unshift(bytes);
-          return asBytes();
-        }
+    const done = (detected: Told, bytes: Buffer): void => {
+      told();
+      onTold(detected, bytes);
+    };
+    detectProtocol(socket, clock, detect, done, told, {
+      afterMs: SILENT_MS,
+      onSilent: () => {
+        socket.once('data', () => {
+          if (socket.bytesWritten > 0) state.serverFirst = true;
+        });
         told();
-        const connection = detected === 'http2' ? this.serveHttp2(socket, state) : this.serveHttp1(socket, state);
-        connection.push(bytes);
+        onSilent();
       },
-      told,
-      {
-        afterMs: SILENT_MS,
-        onSilent: () => {
-          socket.once('data', () => {
-            if (socket.bytesWritten > 0) state.serverFirst = true;
-          });
-          asBytes();
-        },
-      },
-    );
+    });
+  }
+
+  /** Nobody had to declare what an app speaks, so its own TLS, and whatever else is not HTTP, goes on as bytes. */
+  private serveRedirected(socket: net.Socket, state: AppListenerState, authority: string): void {
+    const asBytes = (): void => this.serveTcp(socket, state, authority);
+    this.look<DetectedRedirected>(socket, state, detectRedirected, asBytes, (detected, bytes) => {
+      if (detected === 'http1') return this.serveHttp1(socket, state).push(bytes);
+      if (detected === 'http2') return this.serveHttp2(socket, state, HTTP2_SHAPE).push(bytes);
+      if (detected !== 'tcp' && this.options.acceptMeshTls?.(socket, detected, bytes, authority) === true) return;
+      socket.unshift(bytes);
+      this.serveTcp(socket, state, authority, detected === 'tcp' ? 'http' : 'https');
+    });
   }
 
   private serve(socket: net.Socket, state: AppListenerState): void {
@@ -269,7 +296,7 @@ export class AppConnections {
     if (sink !== undefined) carries.push(sink);
   }
 
-  private serveHttp2(socket: net.Socket, state: AppListenerState): Http2ServerConnection {
+  private serveHttp2(socket: net.Socket, state: AppListenerState, shape = ''): Http2ServerConnection {
     const { connections, clock, exchange, blocks, onProtocolError, refused } = this.options;
     const connection: Http2ServerConnection = new Http2ServerConnection(socket, {
       account: exchange.account,
@@ -278,6 +305,7 @@ export class AppConnections {
       maxConcurrentStreams: MAX_CONCURRENT_STREAMS,
       link: false,
       hello: NO_HELLO,
+      shape,
       onRequest: this.onRequest(state),
       answer: (downstream: Downstream, error: ProxyError) => {
         refuseRequest(refused, state.origin, downstream, error);
@@ -292,13 +320,18 @@ export class AppConnections {
     return connection;
   }
 
-  private serveTcp(socket: net.Socket, state: AppListenerState, target: string): void {
+  private serveTcp(
+    socket: net.Socket,
+    state: AppListenerState,
+    target: string,
+    scheme: 'http' | 'https' = 'http',
+  ): void {
     const { connections, exchange } = this.options;
     const carries: RequestSink[] = [];
     const handle: ServerConnection = { drain: () => {}, close: () => socket.destroy(), carries };
     connections.add(handle);
     const onClose = (): void => connections.remove(handle);
-    const head = tcpRequestHead(target);
+    const head = tcpRequestHead(target, scheme);
     carries.push(new TcpServerConnection(socket, head, exchange.account, this.onRequest(state), onClose).sink);
   }
 }
