@@ -7,12 +7,8 @@ import { detectProtocol } from '../detect/detect-protocol.ts';
 import { type DetectedRedirected, detectRedirected } from '../detect/detect-redirected.ts';
 import type { IsOwn } from '../egress/dial-outside.ts';
 import type { MtlsTerminator } from '../identity/terminate-mtls.ts';
-import {
-  type AppConnections,
-  type AppListenerState,
-  appListenerState,
-  plainListenerState,
-} from '../listener/app-connection.ts';
+import type { AppConnections } from '../listener/app-connection.ts';
+import { type AppListenerState, appListenerState, plainListenerState } from '../listener/app-listener-state.ts';
 import { MESH_ALPN, modeOf } from './mtls-mode.ts';
 import type { OriginalDestination } from './original-destination.ts';
 import type { OwnDials } from './own-dials.ts';
