@@ -104,7 +104,7 @@ t.test('an instance whose app does not pass at its start gets traffic with its f
   t.equal(await late.served(), 0);
   t.notOk(await late.isReady());
   await late.health(204);
-  await waitFor('traffic', async () => (await late.served()) > 0, 2_000);
+  await waitFor('traffic', async () => (await late.served()) > 0);
   t.same(failures(await traffic.stop()), []);
 });
 
