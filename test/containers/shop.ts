@@ -122,7 +122,7 @@ const testScrapes = async (t: Test, engine: PodmanEngine, targets: readonly stri
         waitFor(
           title,
           async () => {
-            if (expr.includes('response_flags!=""'))
+            if (expr.includes('response_flags!="-"'))
               await engine.podman('exec', 'shopper-0-app', 'node', '-e', CALL_NOBODY);
             return (await query(filled)).length > 0;
           },
