@@ -4,9 +4,9 @@
 #   init      the same with iptables and nft, for `outrider init`
 
 # Debian or one like it: its libraries, and in `init` its iptables and nft, go into the images. Neither its shell nor its package manager does.
-ARG BASE=docker.io/library/debian:bookworm-slim
+ARG BASE=debian:bookworm-slim
 # Anything with npm and a Node that runs it: nothing of it goes into the images.
-ARG BUILDER=docker.io/library/node:26-bookworm-slim
+ARG BUILDER=node:26-bookworm-slim
 
 FROM ${BUILDER} AS build
 WORKDIR /build

@@ -27,6 +27,9 @@ import type {
   Snapshot,
 } from './snapshot.ts';
 
+/** Before `host:port` in a subscription: a server outside as a TLS client names it (SNI), for which there may be an `ExternalName`. */
+export const SNI_PREFIX = 'sni=';
+
 export const DISCOVERY_PROTOCOL = 1;
 /** Each side sends something at least this often … */
 export const HEARTBEAT_MS = 5_000;

@@ -26,7 +26,7 @@ const mtls = (description: string, more: Schema = {}): Schema =>
     {
       mode: required(
         choice(
-          '`STRICT`: only mTLS from the mesh. `PERMISSIVE`: plain text too. `DISABLE`: as `PERMISSIVE`; sidecars keep to mTLS between each other.',
+          '`STRICT`: only mTLS from the mesh. `PERMISSIVE`: plain text too. `DISABLE`: plain text only: peers call the port of the app itself, without mTLS, and TLS that arrives there is for the app.',
           MTLS_MODES,
         ),
       ),

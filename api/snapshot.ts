@@ -35,7 +35,7 @@ export interface Snapshot {
 }
 
 export const MTLS_MODES = ['STRICT', 'PERMISSIVE', 'DISABLE'] as const;
-/** `STRICT`: mTLS from the mesh only; `PERMISSIVE`: plain text too; `DISABLE`: plain text, with callers of the mesh still let in by mTLS. */
+/** `STRICT`: mTLS from the mesh only; `PERMISSIVE`: plain text too; `DISABLE`: plain text, and TLS is the app's own. Callers that have not heard of it are still let in at the sidecar's own port. */
 export type MtlsMode = (typeof MTLS_MODES)[number];
 
 /** Istio: PeerAuthentication, as it comes out for one workload. */
@@ -93,6 +93,8 @@ export interface PortView {
   /** '' when unnamed. */
   readonly name: string;
   readonly protocol: AppProtocol;
+  /** What requests that leave the mesh here are addressed to, where no filter says otherwise. Absent: as the caller wrote it. */
+  readonly authority?: string;
   /** In order of precedence: the first match wins. Empty: everything goes to this service's own endpoints. */
   readonly routes: readonly RouteView[];
   readonly policy: PolicyView;
@@ -129,6 +131,16 @@ export interface PolicyView {
   readonly retryBudget: RetryBudgetView;
   /** Whether the Thrift calls of one client connection may be under way at once. Absent: they keep their order. */
   readonly thriftPipelining?: 'parallel' | 'ordered';
+  /** How instances without a sidecar are dialled. Absent: in plain text. */
+  readonly tls?: TlsOriginationView;
+}
+
+/** Istio: DestinationRule's `tls` with mode SIMPLE. */
+export interface TlsOriginationView {
+  /** What the server's certificate must be for, and what it is told (SNI). '': the host that is dialled. */
+  readonly hostname: string;
+  /** PEM; '': the public authorities that Node.js knows. */
+  readonly caCertificates: string;
 }
 
 /** Envoy: circuit_breakers.thresholds. Counted per service port and sidecar. */

@@ -1,8 +1,9 @@
-/** `TrafficPolicy`: how a Service is treated: load balancing, limits, time, retries, ejection, health checks. */
+/** `TrafficPolicy`: how a Service is treated: load balancing, limits, time, retries, ejection, TLS, health checks. */
 
 import { parseDuration } from '../common/duration.ts';
 import { checkHealthCheck, HEALTH_CHECK_SCHEMA, type HealthCheckSpec } from './health-check.ts';
 import type { ApiObject } from './object.ts';
+import { isPemCertificates } from './pem-certificates.ts';
 import type { Cause, ResourceKind } from './resource-kind.ts';
 import { choice, duration, flag, integer, list, object, required, subdomain, text } from './schema.ts';
 import { DEFAULT_POLICY } from './snapshot.ts';
@@ -54,6 +55,14 @@ export interface TrafficPolicySpec {
   readonly thrift?: {
     /** Whether the calls of one client connection may be under way at once. */
     readonly pipelining?: 'Ordered' | 'Parallel';
+  };
+  /** To instances without a sidecar. Present: TLS, unless `enabled` is false. */
+  readonly tls?: {
+    readonly enabled?: boolean;
+    /** Default: the host that is dialled. */
+    readonly hostname?: string;
+    /** PEM. Default: the public authorities. */
+    readonly caCertificates?: string;
   };
   /** Of the app, by the sidecar beside it. */
   readonly healthCheck?: HealthCheckSpec;
@@ -198,6 +207,22 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
             { 'x-outrider-default': 'Ordered' },
           ),
         }),
+        tls: object(
+          'TLS to instances without a sidecar, such as an `ExternalName`: `{}` is enough for one with a certificate of a public authority. HTTP/2 is used where the server offers it. Peers in the mesh have mTLS anyway.',
+          {
+            enabled: flag('`false`: plain text, also where a wider policy says otherwise.', {
+              'x-outrider-default': 'true',
+            }),
+            hostname: subdomain(
+              'The name that the certificate of the server must have, and by which the server is asked for it (SNI).',
+              { 'x-outrider-default': 'the host that is dialled: the `externalName`, or the address of the Workload' },
+            ),
+            caCertificates: text('The authorities that are trusted, in PEM.', {
+              'x-outrider-default': 'the public ones that Node.js brings, and those of `NODE_EXTRA_CA_CERTS`',
+              maxLength: 65_536,
+            }),
+          },
+        ),
         healthCheck: HEALTH_CHECK_SCHEMA,
       },
       { default: {} },
@@ -226,6 +251,12 @@ export const TRAFFIC_POLICY: ResourceKind<TrafficPolicy> = {
       causes.push({
         field: 'spec.outlierDetection.maxEjection',
         message: 'must be at least baseEjection',
+        reason: 'FieldValueInvalid',
+      });
+    if (spec.tls?.caCertificates !== undefined && !isPemCertificates(spec.tls.caCertificates))
+      causes.push({
+        field: 'spec.tls.caCertificates',
+        message: 'must be certificates of authorities in PEM, and nothing else',
         reason: 'FieldValueInvalid',
       });
     if (metadata.namespace === 'outrider-system' && spec.targetRefs !== undefined)

@@ -1,4 +1,5 @@
 import { compilePattern } from './pattern.ts';
+import { isPemCertificates } from './pem-certificates.ts';
 import {
   APP_PROTOCOLS,
   type BackendView,
@@ -45,6 +46,10 @@ const address = when(value => {
     typeof value === 'string' ? (/^(?:\[[0-9A-Fa-f:.]+\]|[^:[\]\s]+):([0-9]{1,5})$/.exec(value) ?? []) : [];
   return digits !== undefined && Number(digits) >= 1 && Number(digits) <= 65_535;
 }, 'host:port');
+const authority = when(
+  value => typeof value === 'string' && /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?(?::[0-9]{1,5})?$/.test(value),
+  'a DNS name, perhaps with a port',
+);
 const spiffeId = when(
   value => typeof value === 'string' && /^spiffe:\/\/[a-z0-9._-]+\/\S+$/.test(value),
   'a SPIFFE id, or null',
@@ -133,7 +138,16 @@ const policy = shape(
       windowMs: integer(100, Number.MAX_SAFE_INTEGER, 'whole milliseconds, 100 or more'),
     }),
   },
-  { thriftPipelining: oneOf(['ordered', 'parallel']) },
+  {
+    thriftPipelining: oneOf(['ordered', 'parallel']),
+    tls: shape({
+      hostname: text,
+      caCertificates: when(
+        value => value === '' || (typeof value === 'string' && isPemCertificates(value)),
+        'certificates in PEM, or empty',
+      ),
+    }),
+  },
 );
 
 /** A value, or a pattern that compiles. */
@@ -226,7 +240,7 @@ const service = shape({
   namespace: name,
   addresses: listOf(text, 64),
   ports: listOf(
-    shape({ port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy }),
+    shape({ port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy }, { authority }),
     1_024,
   ),
   endpoints: listOf(

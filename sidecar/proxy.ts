@@ -14,7 +14,9 @@ import { createMtlsTerminator, type MtlsTerminator } from './identity/terminate-
 import { type InboundOwners, inbound, refusedInbound } from './inbound.ts';
 import { intercept } from './interception/intercept.ts';
 import type { Interception } from './interception/interception.ts';
-import { AppConnections, appListenerState } from './listener/app-connection.ts';
+import type { OriginalDestination } from './interception/original-destination.ts';
+import { AppConnections } from './listener/app-connection.ts';
+import { appListenerState } from './listener/app-listener-state.ts';
 import { Connections } from './listener/connections.ts';
 import { acceptPeer } from './listener/link-connection.ts';
 import { Listener } from './listener/listen.ts';
@@ -41,6 +43,7 @@ import { ALONE, type News, type Place } from './workers/place.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const MAX_HANDSHAKES = 1_000;
+const HTTPS = ':443';
 const NO_IPV6: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAFNOSUPPORT']);
 
 export interface ProxyOptions {
@@ -55,6 +58,8 @@ export interface ProxyOptions {
   readonly random: Random;
   /** Default: there is no other worker. */
   readonly place?: Place;
+  /** For tests. Default: the kernel is asked. */
+  readonly originalDestination?: OriginalDestination;
 }
 
 /**
@@ -209,6 +214,8 @@ export class SidecarProxy implements Drainable {
       pipelines: target => this.routing.table.find(target)?.port.policy.thriftPipelining === 'parallel',
       isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
       isKnown: target => this.routing.table.find(target) !== undefined,
+      // Elsewhere nothing is looked at, so that nobody waits for it.
+      mayBeNamed: target => !this.routing.table.allowsAny || target.endsWith(HTTPS),
       onProtocolError: onProtocolError('outbound'),
     });
 
@@ -261,8 +268,10 @@ export class SidecarProxy implements Drainable {
             fromApp: this.appConnections,
             inbound: linkOptions,
             mtls: () => snapshots.value.mtls,
+            terminator: this.terminator,
             onRefused,
             log,
+            ...(options.originalDestination && { originalDestination: options.originalDestination }),
           });
   }
 

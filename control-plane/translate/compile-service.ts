@@ -1,13 +1,16 @@
 /** One service as callers of one namespace see it, with the versions of its two halves. */
 import type { ServiceVersions } from '../../api/discovery.ts';
-import type { EndpointView, ServiceView } from '../../api/snapshot.ts';
+import type { EndpointView, PolicyView, PortView, ServiceView } from '../../api/snapshot.ts';
 import { contentVersion } from '../../common/content-version.ts';
 import { compileEndpoints } from './endpoints.ts';
 import { compilePolicy } from './policy.ts';
 import { serviceKey } from './route.ts';
 import { compileRoutes } from './routes.ts';
-import type { ServiceDefinition } from './service-definition.ts';
+import type { DefinedPort, ServiceDefinition } from './service-definition.ts';
 import type { World } from './world.ts';
+
+const HTTP_PORT = 80;
+const HTTPS_PORT = 443;
 
 export interface CompiledService {
   /** `service.namespace` */
@@ -36,6 +39,7 @@ export const compileService = (
       port: port.port,
       name: port.name,
       protocol: port.protocol,
+      ...externalAuthority(service, port, policy.view),
       routes: compileRoutes(world, service, port, callers, policy),
       policy: policy.view,
     };
@@ -43,8 +47,19 @@ export const compileService = (
   return finish(
     serviceKey(name, namespace),
     { name, namespace, addresses, ports },
-    compileEndpoints(service, trustDomain),
+    compileEndpoints(world, service, trustDomain),
   );
+};
+
+/** Servers outside know themselves by their own name, not by that of the Service. The port is told unless it is the usual one. */
+const externalAuthority = (
+  { externalName }: ServiceDefinition,
+  { target }: DefinedPort,
+  { tls }: PolicyView,
+): Pick<PortView, 'authority'> => {
+  if (externalName === '') return {};
+  const usual = tls === undefined ? HTTP_PORT : HTTPS_PORT;
+  return { authority: target === usual ? externalName : `${externalName}:${target}` };
 };
 
 /** Adds versions, JSON and references. */

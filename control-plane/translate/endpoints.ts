@@ -3,16 +3,23 @@ import { isIPv6 } from 'node:net';
 import type { Stored } from '../../api/object.ts';
 import type { EndpointView } from '../../api/snapshot.ts';
 import type { Workload } from '../../api/workload.ts';
+import { plainPorts } from './mtls.ts';
 import { type DefinedPort, matchesTarget, type ServiceDefinition } from './service-definition.ts';
+import type { World } from './world.ts';
 
 /** Unhealthy and draining instances are left out, and those that serve none of the ports. */
-export const compileEndpoints = (service: ServiceDefinition, trustDomain: string): readonly EndpointView[] => {
+export const compileEndpoints = (
+  world: World,
+  service: ServiceDefinition,
+  trustDomain: string,
+): readonly EndpointView[] => {
   if (service.externalName !== '') return externalEndpoints(service);
-  return service.members.flatMap(workload => workloadEndpoints(workload, service.ports, trustDomain));
+  return service.members.flatMap(workload => workloadEndpoints(world, workload, service.ports, trustDomain));
 };
 
-/** One endpoint behind a sidecar; without one, one for each app port, since that is what is dialled. */
+/** One endpoint behind a sidecar; one for each app port that is dialled itself, without a sidecar or where a PeerAuthentication says DISABLE. */
 export const workloadEndpoints = (
+  world: World,
   workload: Stored<Workload>,
   ports: readonly DefinedPort[],
   trustDomain: string,
@@ -30,36 +37,36 @@ export const workloadEndpoints = (
     labels: metadata.labels ?? {},
     locality: spec.locality ?? '',
   };
-  if (spec.sidecarPort !== undefined && spec.serviceAccount !== undefined) {
-    const identity = `spiffe://${trustDomain}/ns/${metadata.namespace}/sa/${spec.serviceAccount}`;
-    return [
-      { address: hostPort(spec.address, spec.sidecarPort), identity, ports: Object.fromEntries(appPorts), ...common },
-    ];
-  }
-  return [...new Set(appPorts.map(([, app]) => app))].map(app => ({
+  const { sidecarPort, serviceAccount } = spec;
+  const hasSidecar = sidecarPort !== undefined && serviceAccount !== undefined;
+  const plain = hasSidecar ? plainPorts(world, workload) : undefined;
+  const isDialled = (app: number): boolean => plain?.has(app) ?? true;
+  const behind = appPorts.filter(([, app]) => !isDialled(app));
+  const dialled = [...new Set(appPorts.map(([, app]) => app))].filter(isDialled).map(app => ({
     address: hostPort(spec.address, app),
     identity: null,
     ports: Object.fromEntries(appPorts.filter(([, other]) => other === app)),
     ...common,
   }));
+  if (!hasSidecar || behind.length === 0) return dialled;
+  const identity = `spiffe://${trustDomain}/ns/${metadata.namespace}/sa/${serviceAccount}`;
+  const address = hostPort(spec.address, sidecarPort);
+  return [{ address, identity, ports: Object.fromEntries(behind), ...common }, ...dialled];
 };
 
-const externalEndpoints = ({ name, externalName, ports }: ServiceDefinition): readonly EndpointView[] =>
-  ports.flatMap(({ port, target }) =>
-    typeof target === 'string'
-      ? []
-      : [
-          {
-            address: hostPort(externalName, target),
-            identity: null,
-            ports: { [String(port)]: target },
-            weight: 1,
-            workload: name,
-            labels: {},
-            locality: '',
-          },
-        ],
-  );
+/** One for each port that is dialled. */
+const externalEndpoints = ({ name, externalName, ports }: ServiceDefinition): readonly EndpointView[] => {
+  const dialled = ports.flatMap(({ port, target }) => (typeof target === 'string' ? [] : [{ port, target }]));
+  return [...new Set(dialled.map(({ target }) => target))].map(target => ({
+    address: hostPort(externalName, target),
+    identity: null,
+    ports: Object.fromEntries(dialled.filter(each => each.target === target).map(({ port }) => [String(port), target])),
+    weight: 1,
+    workload: name,
+    labels: {},
+    locality: '',
+  }));
+};
 
 /** IPv6 addresses in brackets. */
 const hostPort = (host: string, port: number): string => (isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`);

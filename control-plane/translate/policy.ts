@@ -67,6 +67,7 @@ const override = ({ view, retry }: MergedPolicy, spec: TrafficPolicySpec): Merge
       windowMs: ms(spec.retryBudget?.window, view.retryBudget.windowMs),
     },
     ...overridePipelining(view, spec),
+    ...overrideTls(view, spec),
   },
   retry: overrideRetry(retry, spec.retry),
 });
@@ -78,6 +79,18 @@ const overridePipelining = (
   if (thrift?.pipelining !== undefined)
     return { thriftPipelining: thrift.pipelining === 'Parallel' ? 'parallel' : 'ordered' };
   return thriftPipelining === undefined ? {} : { thriftPipelining };
+};
+
+const overrideTls = ({ tls: wider }: PolicyView, { tls }: TrafficPolicySpec): Pick<PolicyView, 'tls'> => {
+  if (tls === undefined) return wider === undefined ? {} : { tls: wider };
+  // Left out, since the view that this is spread over has none yet.
+  if (tls.enabled === false) return {};
+  return {
+    tls: {
+      hostname: tls.hostname ?? wider?.hostname ?? '',
+      caCertificates: tls.caCertificates ?? wider?.caCertificates ?? '',
+    },
+  };
 };
 
 const overrideOutlierDetection = (

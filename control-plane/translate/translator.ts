@@ -1,7 +1,9 @@
 /** Services compiled on demand and kept until an event touches them. */
 import { isIP } from 'node:net';
-import { INSTANCE_SUFFIX } from '../../api/discovery.ts';
+import { INSTANCE_SUFFIX, SNI_PREFIX } from '../../api/discovery.ts';
 import { DEFAULT_MESH_CONFIG } from '../../api/mesh-config.ts';
+import type { Stored } from '../../api/object.ts';
+import type { Service, ServicePort } from '../../api/service.ts';
 import type { PathNormalization, Snapshot } from '../../api/snapshot.ts';
 import { type CompiledService, compileService, finish } from './compile-service.ts';
 import { workloadEndpoints } from './endpoints.ts';
@@ -65,12 +67,12 @@ export class Translator {
     return view;
   }
 
-  /** Where a subscription (`service.namespace`, or `address:port`) leads. */
+  /** Where a subscription (`service.namespace`, `address:port`, or `sni=host:port`) leads. */
   resolve(subscription: string): string | null {
     const address = parseAddress(subscription);
     if (address === undefined) return defineService(this.world, subscription) === undefined ? null : subscription;
     for (const service of this.world.servicesAt(address.host))
-      if (service.spec.ports?.some(({ port }) => port === address.port))
+      if (service.spec.ports?.some(each => portAt(service, each) === address.port))
         return serviceKey(service.metadata.name, service.metadata.namespace ?? '');
     for (const workload of this.world.workloadsAt(address.host))
       if (workload.spec.ports.some(({ port }) => port === address.port))
@@ -114,12 +116,20 @@ export class Translator {
         policy,
       })),
     };
-    return finish(key, config, workloadEndpoints(workload, ports, this.trustDomain));
+    return finish(key, config, workloadEndpoints(this.world, workload, ports, this.trustDomain));
   }
 }
 
-/** `10.0.0.1:80`, `[::1]:80`; undefined for names. */
+/** The port at which it is called by its host: a server outside by the one that it listens on. */
+const portAt = ({ spec }: Stored<Service>, { port, targetPort = port }: ServicePort): number | string =>
+  spec.type === 'ExternalName' ? targetPort : port;
+
+/** `10.0.0.1:80`, `[::1]:80`, `sni=api.example.com:443`; undefined for names of the mesh. */
 export const parseAddress = (subscription: string): { readonly host: string; readonly port: number } | undefined => {
+  if (subscription.startsWith(SNI_PREFIX)) {
+    const [host = '', port] = subscription.slice(SNI_PREFIX.length).split(':');
+    return { host, port: Number(port) };
+  }
   const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(subscription);
   if (match === null) return undefined;
   const host = match[1] ?? match[2] ?? '';

@@ -44,7 +44,8 @@ export class World {
   /** By the service that `spec.service` names. */
   readonly #workloadsByService = new MultiMap<string, Stored<Workload>>();
   readonly #workloadsByHost = new MultiMap<string, Stored<Workload>>();
-  readonly #servicesByAddress = new MultiMap<string, Stored<Service>>();
+  /** By cluster IP, or the name of a server outside. */
+  readonly #servicesByHost = new MultiMap<string, Stored<Service>>();
   readonly #routes = new Map<string, Route>();
   readonly #routesByParent = new MultiMap<string, Route>();
   readonly #routesByBackend = new MultiMap<string, Route>();
@@ -90,8 +91,8 @@ export class World {
     return this.#workloadsByHost.get(host);
   }
 
-  servicesAt(address: string): Iterable<Stored<Service>> {
-    return this.#servicesByAddress.get(address);
+  servicesAt(host: string): Iterable<Stored<Service>> {
+    return this.#servicesByHost.get(host);
   }
 
   routesOf(key: string): Iterable<Route> {
@@ -150,15 +151,15 @@ export class World {
     const old = this.#services.get(key);
     if (old) {
       this.#servicesByNamespace.delete(namespace, old);
-      for (const address of serviceAddresses(old)) this.#servicesByAddress.delete(address, old);
+      for (const host of serviceHosts(old)) this.#servicesByHost.delete(host, old);
       this.#services.delete(key);
     }
     if (!gone) {
       this.#services.set(key, next);
       this.#servicesByNamespace.add(namespace, next);
-      for (const address of serviceAddresses(next)) this.#servicesByAddress.add(address, next);
+      for (const host of serviceHosts(next)) this.#servicesByHost.add(host, next);
     }
-    const hosts = new Set([...(old ? serviceAddresses(old) : []), ...serviceAddresses(next)]);
+    const hosts = new Set([...(old ? serviceHosts(old) : []), ...serviceHosts(next)]);
     const touched = this.#touchServices(new Set([key]), hosts);
     return hasHealthChecks(this, namespace) ? { ...touched, keys: [healthChecksKey(namespace)] } : touched;
   }
@@ -253,8 +254,12 @@ export class World {
 
   #applyPeerAuthentication(next: Stored<PeerAuthentication>, gone: boolean): Touched {
     const namespace = next.metadata.namespace ?? '';
+    const old = this.#peerAuthentications.get(`${namespace}/${next.metadata.name}`);
     replace(this.#peerAuthentications, this.#peerAuthenticationsByNamespace, namespace, next, gone);
-    return { ...NOTHING, keys: [`#mtls.${namespace}`] };
+    const keys = [`#mtls.${namespace}`];
+    // Callers must know where mTLS ends and where it begins again.
+    const changesCallers = disablesMtls(next) || (old !== undefined && disablesMtls(old));
+    return changesCallers ? { ...NOTHING, keys, services: 'all' } : { ...NOTHING, keys };
   }
 
   #applyPolicy(next: Stored<TrafficPolicy>, gone: boolean): Touched {
@@ -287,6 +292,13 @@ export const hasHealthChecks = (world: World, namespace: string): boolean => {
   return false;
 };
 
+/** Whether workloads of this namespace may be called in plain text only. Most namespaces have none: then nothing else has to be looked at. */
+export const mayDisableMtls = (world: World, namespace: string): boolean =>
+  [...world.peerAuthenticationsIn(namespace), ...world.peerAuthenticationsIn(SYSTEM_NAMESPACE)].some(disablesMtls);
+
+const disablesMtls = ({ spec }: Stored<PeerAuthentication>): boolean =>
+  [spec.mtls, ...Object.values(spec.portLevelMtls ?? {})].some(mtls => mtls?.mode === 'DISABLE');
+
 /** A Service without a selector has the workloads that name it. */
 export const hasSelector = (service: Stored<Service>): boolean => Object.keys(service.spec.selector ?? {}).length > 0;
 
@@ -304,6 +316,11 @@ export const serviceAddresses = ({ spec }: Stored<Service>): readonly string[] =
   [...new Set([...(spec.clusterIP ? [spec.clusterIP] : []), ...(spec.clusterIPs ?? [])])].filter(
     address => address !== 'None' && address !== '',
   );
+
+const serviceHosts = (service: Stored<Service>): readonly string[] => {
+  const { externalName } = service.spec;
+  return externalName === undefined ? serviceAddresses(service) : [externalName];
+};
 
 const replace = <T extends Stored>(
   all: Map<string, T>,

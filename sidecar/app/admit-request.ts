@@ -2,7 +2,7 @@ import type { AppPort } from '../config.ts';
 import { type ProxyError, proxyError } from '../errors/proxy-error.ts';
 import { isGrpc } from '../errors/respond-to-error.ts';
 import type { LinkOrigin, PlainOrigin } from '../origin.ts';
-import { type FieldList, Fields, NO_FIELDS, RequestHead } from '../protocol/head.ts';
+import { type FieldList, Fields, NO_FIELDS, RequestHead, staysHttp2 } from '../protocol/head.ts';
 import { isThrift, rpcLabels } from '../route/rpc-labels.ts';
 import { SharedCounters } from '../route/shared-counters.ts';
 import { CONTINUE, STOP, type Step } from '../step.ts';
@@ -96,7 +96,7 @@ const portFor = ({ appPorts }: Admission, head: RequestHead, origin: LinkOrigin 
 const kindFor = (head: RequestHead, port: AppPort): TransportKind => {
   if (head.method === 'CONNECT') return 'tcp';
   if (isThrift(head)) return 'thrift';
-  return port.protocol === 'http2' || port.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
+  return port.protocol === 'http2' || port.protocol === 'grpc' || isGrpc(head) || staysHttp2(head) ? 'http2' : 'http1';
 };
 
 /** The peer's fields as the app gets them, the same object for the same fields. Envoy: forward_client_cert_details SANITIZE_SET. */

@@ -19,11 +19,13 @@ export const detectHttp = (bytes: Buffer): Detected | undefined => {
 export interface Silence {
   readonly afterMs: number;
   readonly onSilent: () => void;
+  /** Also when it began and did not go on. */
+  readonly always?: boolean;
 }
 
 /**
  * Reads until the protocol is known, then hands over the bytes that were read, with no listener left behind.
- * A connection that ends or stays silent before that is closed; with `silence`, one that said nothing at all is handed over as that says.
+ * A connection that ends or stays silent before that is closed; with `silence`, one that said nothing is handed over as that says.
  */
 export const detectProtocol = <Told>(
   socket: net.Socket,
@@ -53,7 +55,7 @@ export const detectProtocol = <Told>(
   };
   const onSilent = (): void => {
     if (silence === undefined) return give();
-    if (bytes.length > 0) {
+    if (bytes.length > 0 && silence.always !== true) {
       timer = clock.setTimer(FIRST_BYTE_MS, give);
       return;
     }

@@ -1,15 +1,17 @@
 /** What a name or address means as a subscription. */
 import { isIP } from 'node:net';
+import { SNI_PREFIX } from '../../api/discovery.ts';
 
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 /** What may follow `service.namespace`. */
 const SUFFIXES: readonly string[] = ['', 'mesh', 'svc', 'svc.cluster.local'];
 
 /**
- * `service.namespace` for a name of the mesh with or without a port, `address:port` for an address; undefined for what can
+ * `service.namespace` for a name of the mesh with or without a port, `address:port` for an address, `sni=host:port` as it is; undefined for what can
  * not be in the mesh: a name of another shape, an address without a port. INTERFACE: names.
  */
 export const subscriptionKey = (target: string, namespace: string): string | undefined => {
+  if (target.startsWith(SNI_PREFIX)) return target;
   const [, ipv6, plain, port] = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(\d{1,5}))?$/.exec(target) ?? [];
   const host = ipv6 ?? plain ?? '';
   const family = isIP(host);

@@ -61,6 +61,11 @@ export const DETAILS: Readonly<Record<string, string>> = {
   weak_key: 'A key of the chain is too short or of a kind that is not allowed.',
   unknown_trust_domain: 'The trust bundle has no root for the trust domain.',
   untrusted: 'The chain does not end at a root of the trust bundle.',
+  server_untrusted:
+    'The certificate of a server outside does not chain to an authority that the TrafficPolicy, or without its `caCertificates` the public, trusts.',
+  server_name: 'The certificate of a server outside is for another name than the one that was asked for.',
+  server_expired: 'The certificate of a server outside is not valid at this time: compare the clocks.',
+  no_http2: 'A server outside speaks TLS, but not HTTP/2, which gRPC and ports of HTTP/2 need.',
 
   // The request or the answer broke off.
   goaway: 'The instance is going away and has not processed the request.',
@@ -144,4 +149,5 @@ export const DETAILS: Readonly<Record<string, string>> = {
   body_length_mismatch: 'The body is longer or shorter than its Content-Length says.',
   window_exceeded: 'More of the body came than flow control allowed.',
   head_not_writable: 'The head has something that HTTP/1 cannot say.',
+  bad_answer: 'The answer of a server outside breaks the rules of HTTP.',
 };

@@ -3,14 +3,13 @@ import type { MtlsView } from '../../api/snapshot.ts';
 import type { Clock } from '../../common/clock.ts';
 import type { Logger } from '../../common/logger.ts';
 import { formatAddress } from '../config.ts';
+import { detectProtocol } from '../detect/detect-protocol.ts';
+import { type DetectedRedirected, detectRedirected } from '../detect/detect-redirected.ts';
 import type { IsOwn } from '../egress/dial-outside.ts';
-import {
-  type AppConnections,
-  type AppListenerState,
-  appListenerState,
-  plainListenerState,
-} from '../listener/app-connection.ts';
-import { letsPlainTextIn } from './mtls-mode.ts';
+import type { MtlsTerminator } from '../identity/terminate-mtls.ts';
+import type { AppConnections } from '../listener/app-connection.ts';
+import { type AppListenerState, appListenerState, plainListenerState } from '../listener/app-listener-state.ts';
+import { MESH_ALPN, modeOf } from './mtls-mode.ts';
 import type { OriginalDestination } from './original-destination.ts';
 import type { OwnDials } from './own-dials.ts';
 
@@ -18,15 +17,21 @@ import type { OwnDials } from './own-dials.ts';
 const MAX_STATES = 1_000;
 /** A loop says so once in so long. */
 const QUIET_MS = 10_000;
+/** A peer says who it is at once. */
+const FIRST_BYTES_MS = 5_000;
+/** As many as may be in the middle of a handshake. */
+const MAX_UNDECIDED = 1_000;
 
 export interface InterceptionOptions {
   readonly originalDestination: OriginalDestination;
   readonly ownDials: OwnDials;
   readonly isOwn: IsOwn;
   /** Takes what the app sends … */
-  readonly fromApp: AppConnections;
+  readonly fromApp: Pick<AppConnections, 'acceptRedirected'>;
   /** … and what clients without a mesh certificate send to it. */
-  readonly toApp: AppConnections;
+  readonly toApp: Pick<AppConnections, 'acceptRedirected'>;
+  /** Takes peers. */
+  readonly terminator: Pick<MtlsTerminator, 'accept'>;
   readonly mtls: () => MtlsView | undefined;
   readonly onRefused: (reason: string, remoteAddress: string) => void;
   readonly clock: Clock;
@@ -38,6 +43,8 @@ export class Interception implements Disposable {
   private readonly options: InterceptionOptions;
   private readonly services = new Map<string, AppListenerState>();
   private readonly appPorts = new Map<string, AppListenerState>();
+  /** Of which it is not known yet whether they are peers. */
+  private readonly undecided = new Set<Socket>();
   private quietUntilMs = 0;
 
   constructor(options: InterceptionOptions) {
@@ -49,7 +56,6 @@ export class Interception implements Disposable {
     const to = this.destination(socket);
     if (to === undefined) return false;
     const target = formatAddress(to);
-    const ignore = (): void => {};
     socket.on('error', ignore);
     // A connection of our own is accepted before we hear that it stands; both are said by the end of this turn.
     setImmediate(() => {
@@ -62,28 +68,53 @@ export class Interception implements Disposable {
     return true;
   }
 
-  /** From a client without a sidecar to a port of the app. False: it was meant for us, so it is a peer. */
+  /** To a port of the app, not to the sidecar's own. False: it was meant for us, so it is a peer. */
   inbound(socket: Socket): boolean {
-    const { toApp, mtls, onRefused } = this.options;
+    const { toApp, mtls } = this.options;
     const to = this.destination(socket);
     if (to === undefined) return false;
-    if (letsPlainTextIn(mtls(), to.port)) {
+    if (modeOf(mtls(), to.port) === 'STRICT') this.acceptPeersOnly(socket);
+    else {
       const target = formatAddress(to);
       toApp.acceptRedirected(
         socket,
         kept(this.appPorts, target, () => plainListenerState(to.port)),
         target,
       );
-    } else {
-      const address = socket.remoteAddress ?? '';
-      socket.resetAndDestroy();
-      onRefused('plain_text', address);
     }
     return true;
   }
 
+  /** A peer of the mesh says so in its first message; everyone else is refused before the app hears of it. */
+  private acceptPeersOnly(socket: Socket): void {
+    const { clock, terminator, onRefused } = this.options;
+    const address = socket.remoteAddress ?? '';
+    const refuse = (): void => {
+      this.undecided.delete(socket);
+      socket.on('error', ignore);
+      socket.resetAndDestroy();
+      onRefused('plain_text', address);
+    };
+    if (this.undecided.size >= MAX_UNDECIDED) return refuse();
+    this.undecided.add(socket);
+    detectProtocol<DetectedRedirected>(
+      socket,
+      clock,
+      detectRedirected,
+      (detected, bytes) => {
+        if (typeof detected !== 'object' || !detected.alpn.includes(MESH_ALPN)) return refuse();
+        this.undecided.delete(socket);
+        socket.pause();
+        terminator.accept(socket, bytes);
+      },
+      () => this.undecided.delete(socket),
+      { afterMs: FIRST_BYTES_MS, onSilent: refuse, always: true },
+    );
+  }
+
   [Symbol.dispose](): void {
     this.options.ownDials[Symbol.dispose]();
+    for (const socket of this.undecided) socket.destroy();
   }
 
   private destination(socket: Socket) {
@@ -118,3 +149,5 @@ const kept = (
   }
   return state;
 };
+
+const ignore = (): void => {};

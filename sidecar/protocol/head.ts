@@ -45,13 +45,16 @@ export const fieldValue = (list: FieldList, name: string): string | undefined =>
   return undefined;
 };
 
+/** The shape of a request that came by HTTP/2 on a connection that was redirected: its client knows what the app speaks, and nobody declared anything else. */
+export const HTTP2_SHAPE = '2';
+
 /** The stable fields of a head. Immutable but for the caches, which hold what codecs derive from it. */
 export class Fields {
   readonly list: FieldList;
   /**
    * How an HTTP/1 peer wrote the whole head: `<version>;<name>,<name>,…`, the names in order and in their own spelling,
    * volatile ones and Transfer-Encoding (which tells the framing) included, hop-by-hop ones not. Empty when it came by
-   * HTTP/2. It crosses the link as `outrider-h1`.
+   * HTTP/2, `HTTP2_SHAPE` when that must stay HTTP/2. It crosses the link as `outrider-h1`.
    */
   readonly http1Shape: string;
   /** Cache of the HTTP/1 codec. */
@@ -134,6 +137,10 @@ export class RequestHead {
     this.rpcMethod = rpcMethod;
   }
 }
+
+/** Whether the app gets the request by HTTP/2 though nobody declared that. Upgrades go by HTTP/1.1, as everywhere. */
+export const staysHttp2 = ({ fields, protocol }: RequestHead): boolean =>
+  fields.http1Shape === HTTP2_SHAPE && protocol === '';
 
 /** How the peer's sidecar marked an answer of its own. */
 export interface MeshAnswer {

@@ -1,6 +1,6 @@
 import type { FilterView, ServiceView } from '../../api/snapshot.ts';
 import type { ProxyError } from '../errors/proxy-error.ts';
-import type { RequestHead } from '../protocol/head.ts';
+import { RequestHead } from '../protocol/head.ts';
 import { HeadCounters } from '../telemetry/head-counters.ts';
 import type { HeadLabels } from '../telemetry/labels.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -43,7 +43,8 @@ export const makeOutboundPlan = (
     return { plan: emptyPlan(maker, head, error, service), stable: false }; // asked again the next time
   }
   const matched = matchRule(servicePort.rules, head, volatile);
-  if (matched === undefined && servicePort.rules.length > 0)
+  // Rules are about requests: bytes that are none, as an app's own TLS, go to the service itself.
+  if (matched === undefined && servicePort.rules.length > 0 && head.method !== 'CONNECT')
     return { plan: emptyPlan(maker, head, NO_RULE, servicePort.service), stable: false };
   return { plan: fullPlan(maker, shared, head, servicePort, matched), stable: matched?.stable ?? true };
 };
@@ -73,29 +74,23 @@ const fullPlan = (
   const route = rule?.view.name ?? '';
   const filters = rule?.view.filters ?? [];
   const prefix = matched?.prefix ?? '';
-  const rewritten = rewriteRequest(head, filters, prefix);
-  const backendTo = (
-    cluster: Cluster | undefined,
-    weight: number,
-    to: RequestHead,
-    own: readonly FilterView[],
-  ): PlanBackend => {
+  const backendTo = (cluster: Cluster | undefined, weight: number, own: readonly FilterView[]): PlanBackend => {
+    // Filters come last: a hostname of theirs holds.
+    const rewritten = rewriteRequest(addressedTo(cluster, head), filters, prefix);
     const protocol = cluster?.protocol ?? '';
     const { request_protocol, method } = rpcLabels(head, protocol);
     const key = `${maker.source().source_principal} ${cluster?.key ?? servicePort.key} ${route} ${request_protocol} ${method}`;
-    const counters = shared.find(key, () => countersTo(maker, head, cluster ?? servicePort.service, route, protocol));
+    const counters = shared.find(key, () =>
+      countersTo(maker, head, cluster ?? servicePort.service, route, protocol, securityTo(cluster)),
+    );
+    const to = rewriteRequest(rewritten, own, prefix);
     return new PlanBackend(cluster, weight, to, route, counters, [...filters, ...own]);
   };
   const backends =
     rule === undefined
-      ? [backendTo(own, 1, rewritten, [])]
+      ? [backendTo(own, 1, [])]
       : rule.backends.map(({ clusterKey, view }) =>
-          backendTo(
-            clusterKey === undefined ? undefined : clusters.get(clusterKey),
-            view.weight,
-            rewriteRequest(rewritten, view.filters, prefix),
-            view.filters,
-          ),
+          backendTo(clusterKey === undefined ? undefined : clusters.get(clusterKey), view.weight, view.filters),
         );
   const redirect = redirectOf(head, filters, prefix);
   const timeoutMs = rule?.view.requestTimeoutMs ?? servicePort.port.policy.requestTimeoutMs;
@@ -109,7 +104,7 @@ const fullPlan = (
   const mirrorTo = ({ clusterKey, percent }: NonNullable<Rule['mirror']>): Mirror | undefined => {
     const cluster = clusters.get(clusterKey);
     if (cluster === undefined) return undefined;
-    const backend = backendTo(cluster, 1, rewritten, []);
+    const backend = backendTo(cluster, 1, []);
     return {
       plan: new OutboundPlan({ ...parts, backends: [backend], error: undefined, redirect: undefined }),
       backend,
@@ -123,6 +118,19 @@ const fullPlan = (
     redirect,
     mirror: rule?.mirror && mirrorTo(rule.mirror),
   });
+};
+
+/** Servers outside are called by their own name, whatever the Service is called. */
+const addressedTo = (cluster: Cluster | undefined, head: RequestHead): RequestHead => {
+  const { method, scheme, path, fields, protocol, link, rpcMethod } = head;
+  if (cluster === undefined || cluster.authority === '' || method === 'CONNECT') return head;
+  return new RequestHead(method, scheme, cluster.authority, path, fields, protocol, link, rpcMethod);
+};
+
+/** Undefined: as to any service of the mesh. */
+const securityTo = (cluster: Cluster | undefined): HeadLabels['connection_security_policy'] | undefined => {
+  if (cluster === undefined || cluster.authority === '') return undefined;
+  return cluster.policy.tls === undefined ? 'none' : 'tls';
 };
 
 /** Where requests with this head to this destination are counted. */

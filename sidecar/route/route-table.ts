@@ -1,4 +1,5 @@
 import { isIP, isIPv6, SocketAddress } from 'node:net';
+import { SNI_PREFIX } from '../../api/discovery.ts';
 import type { BackendView, PathNormalization, PortView, RouteView, ServiceView, Snapshot } from '../../api/snapshot.ts';
 import { compileMatch, type Match } from './match-route.ts';
 
@@ -48,6 +49,8 @@ export class RouteTable {
   private readonly namespace: string;
   private readonly services = new Map<string, Map<number, ServicePort>>();
   private readonly addresses = new Map<string, ServicePort>();
+  /** Servers outside, by `sni=host:port`. */
+  private readonly outside = new Map<string, ServicePort>();
   private readonly memo = new Map<string, ServicePort | undefined>();
 
   /** `namespace`: the one that short names are in. */
@@ -71,8 +74,18 @@ export class RouteTable {
       };
       ports.set(port.port, entry);
       for (const address of service.addresses) this.addresses.set(addressKey(address, port.port), entry);
+      if (port.authority !== undefined) this.addOutside(service, entry);
     }
     this.services.set(name, ports);
+  }
+
+  /** Of several ports that lead to one of a server the one with its number is meant. */
+  private addOutside({ endpoints }: ServiceView, entry: ServicePort): void {
+    const { port } = entry.port;
+    for (const { address, ports } of endpoints) {
+      const key = SNI_PREFIX + address;
+      if (ports[port] === port || (ports[port] !== undefined && !this.outside.has(key))) this.outside.set(key, entry);
+    }
   }
 
   private compile(routes: readonly RouteView[]): readonly Rule[] {
@@ -90,7 +103,7 @@ export class RouteTable {
     }));
   }
 
-  /** By a Host or `:authority`: `name[.namespace[.svc.cluster.local|.mesh]][:port]`, in any case. */
+  /** By a Host or `:authority`: `name[.namespace[.svc.cluster.local|.mesh]][:port]`, in any case; by an original destination, or by `sni=host:port`. */
   find(authority: string): ServicePort | undefined {
     if (authority.length > MAX_AUTHORITY) return undefined;
     const known = this.memo.get(authority);
@@ -114,6 +127,7 @@ export class RouteTable {
   }
 
   private resolve(authority: string): ServicePort | undefined {
+    if (authority.startsWith(SNI_PREFIX)) return this.outside.get(authority);
     const [, ipv6, name = '', digits] = AUTHORITY.exec(authority) ?? [];
     const number = digits === undefined ? undefined : Number(digits);
     const host = ipv6 ?? name;

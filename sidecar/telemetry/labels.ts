@@ -21,7 +21,7 @@ export interface RequestLabels {
   readonly grpc_response_status: string;
   /** Envoy's response flags; '-' when there is none. */
   readonly response_flags: string;
-  readonly connection_security_policy: 'mutual_tls' | 'none' | typeof OVERFLOW_LABEL;
+  readonly connection_security_policy: 'mutual_tls' | 'tls' | 'none' | typeof OVERFLOW_LABEL;
 }
 
 /** The labels that are known before the answer. A raw TCP connection has these. */

@@ -35,6 +35,8 @@ export class Cluster {
   readonly namespace: string;
   readonly port: number;
   protocol: PortView['protocol'];
+  /** What requests that leave the mesh here are addressed to; '': as the caller wrote it. */
+  authority: string;
   policy: PolicyView;
   budget: RetryBudget;
   endpoints: readonly Endpoint[] = [];
@@ -57,6 +59,7 @@ export class Cluster {
     this.port = port.port;
     this.key = clusterKey(service, port);
     this.protocol = port.protocol;
+    this.authority = port.authority ?? '';
     this.policy = port.policy;
     this.clock = clock;
     this.random = random;
@@ -126,6 +129,7 @@ export class Cluster {
   update(port: PortView, endpoints: readonly Endpoint[]): void {
     const isNewBudget = JSON.stringify(port.policy.retryBudget) !== JSON.stringify(this.policy.retryBudget);
     this.protocol = port.protocol;
+    this.authority = port.authority ?? '';
     this.policy = port.policy;
     if (isNewBudget) {
       this.shared.fill(0, BUDGET);

@@ -1,10 +1,12 @@
 import { AssertionError } from 'node:assert';
+import type { TlsOriginationView } from '../../api/snapshot.ts';
 import { type Address, parseAddress } from '../config.ts';
+import { ServerTransports } from '../egress/tls/server-transports.ts';
 import { isGrpc } from '../errors/respond-to-error.ts';
 import type { Exchange } from '../exchange.ts';
 import type { IdentityView } from '../identity/certificate-store.ts';
 import { dialMtls } from '../identity/originate-mtls.ts';
-import type { RequestHead } from '../protocol/head.ts';
+import { type RequestHead, staysHttp2 } from '../protocol/head.ts';
 import { isThrift } from '../route/rpc-labels.ts';
 import type { Cluster } from './cluster.ts';
 import { dialTcp } from './dial-tcp.ts';
@@ -29,6 +31,8 @@ export interface EndpointTransportsOptions {
 export class EndpointTransports {
   private readonly options: EndpointTransportsOptions;
   private readonly byEndpoint = new Map<Endpoint, Map<string, Transport>>();
+  /** Of servers outside with a certificate of their own, by cluster. */
+  private readonly byServer = new Map<Endpoint, Map<string, ServerTransports>>();
   private readonly links = new Map<Endpoint, MultiplexedPool>();
   private readonly stopFollowing: () => void;
   private bundleVersion: string | undefined;
@@ -61,12 +65,30 @@ export class EndpointTransports {
       this.byEndpoint.set(endpoint, transports);
     }
     const kind = endpoint.identity !== null ? 'link' : plainKind(cluster, head);
+    // What is TLS already is not put into TLS again.
+    if (kind !== 'link' && cluster.policy.tls !== undefined && !(kind === 'tcp' && head.scheme === 'https'))
+      return this.servers(cluster, endpoint, cluster.policy.tls).get(kind, head);
     let transport = transports.get(kind);
     if (transport === undefined) {
       transport = kind === 'link' ? this.link(cluster, endpoint) : this.plain(cluster, endpoint, kind);
       transports.set(kind, transport);
     }
     return transport;
+  }
+
+  /** Ports of one server may have policies of their own. What was made as an older one said may end. */
+  private servers(cluster: Cluster, endpoint: Endpoint, tls: TlsOriginationView): ServerTransports {
+    let byCluster = this.byServer.get(endpoint);
+    if (byCluster === undefined) {
+      byCluster = new Map();
+      this.byServer.set(endpoint, byCluster);
+    }
+    const known = byCluster.get(cluster.key);
+    if (known?.isFor(cluster, tls) === true) return known;
+    known?.drain();
+    const servers = new ServerTransports(this.options.parts, cluster, tls, addressOf(endpoint));
+    byCluster.set(cluster.key, servers);
+    return servers;
   }
 
   private link(cluster: Cluster, endpoint: Endpoint): Transport {
@@ -104,12 +126,15 @@ export class EndpointTransports {
     this.byEndpoint.delete(endpoint);
     this.links.delete(endpoint);
     for (const transport of transports?.values() ?? []) transport.drain();
+    for (const servers of this.byServer.get(endpoint)?.values() ?? []) servers.drain();
+    this.byServer.delete(endpoint);
   }
 
   /** Connections to an instance, for people. */
   connections(endpoint: Endpoint): number {
     let open = 0;
     for (const transport of this.byEndpoint.get(endpoint)?.values() ?? []) open += transport.connections;
+    for (const servers of this.byServer.get(endpoint)?.values() ?? []) open += servers.connections;
     return open;
   }
 
@@ -122,7 +147,9 @@ export class EndpointTransports {
   close(): void {
     this.stopFollowing();
     for (const transports of this.byEndpoint.values()) for (const transport of transports.values()) transport.close();
+    for (const byCluster of this.byServer.values()) for (const servers of byCluster.values()) servers.close();
     this.byEndpoint.clear();
+    this.byServer.clear();
     this.links.clear();
   }
 }
@@ -130,7 +157,8 @@ export class EndpointTransports {
 const plainKind = (cluster: Cluster, head: RequestHead): TransportKind => {
   if (head.method === 'CONNECT') return 'tcp';
   if (isThrift(head)) return 'thrift';
-  return cluster.protocol === 'http2' || cluster.protocol === 'grpc' || isGrpc(head) ? 'http2' : 'http1';
+  const { protocol } = cluster;
+  return protocol === 'http2' || protocol === 'grpc' || isGrpc(head) || staysHttp2(head) ? 'http2' : 'http1';
 };
 
 /** Validation has seen to it that the address is one. */

@@ -1,5 +1,5 @@
 /**
- * Ten protocols on ports whose protocol nobody declared (but HTTP/2's), `OUTRIDER_CONNECTIONS` (1,000) connections each in random order, their first bytes dribbled in:
+ * Ten protocols on ports whose protocol nobody declared, `OUTRIDER_CONNECTIONS` (1,000) connections each in random order, their first bytes dribbled in:
  * no verdict breaks one. And what the look costs until a connection answers. Needs root and network namespaces.
  */
 import { fileURLToPath } from 'node:url';
@@ -12,8 +12,6 @@ import { waitFor } from '../support/wait-for.ts';
 const PROGRAM = fileURLToPath(new URL('../fixtures/ten-protocols.ts', import.meta.url));
 const CONNECTIONS = Number(process.env.OUTRIDER_CONNECTIONS ?? 1_000);
 const FIRST = 9_200;
-/** HTTP/2 that is not gRPC goes to an app that declares it; to others HTTP/1.1 goes. */
-const HTTP2 = FIRST + 1;
 const ADDRESS = '10.96.0.30';
 
 /** Connects again and again, from one port after the other so that none is used twice; prints median and 99th percentile of the time until the first byte of the server, in milliseconds. */
@@ -50,15 +48,11 @@ t.test('ten protocols that nobody declared', { skip: missingForNetns() }, async 
       ports: ports.map(port => ({
         name: `p${port}`,
         port,
-        ...(port === HTTP2 && { appProtocol: 'kubernetes.io/h2c' }),
       })),
     },
   });
   const servers = mesh.spawn(server, [process.execPath, PROGRAM, 'server', String(FIRST)]);
-  await Promise.all([
-    mesh.sidecar(client, 'caller', ''),
-    mesh.sidecar(server, 'ten', ports.map(port => (port === HTTP2 ? `http2=${port}` : port)).join()),
-  ]);
+  await Promise.all([mesh.sidecar(client, 'caller', ''), mesh.sidecar(server, 'ten', ports.join())]);
   await waitFor('the servers', () => servers.stdout.includes('up'), 30_000);
   const words = [process.execPath, PROGRAM, 'client', ADDRESS, String(FIRST), String(CONNECTIONS), client.ipv4];
   const child = new RunningProcess('ip', on(client, ...words));

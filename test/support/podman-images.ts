@@ -30,7 +30,7 @@ export const buildImages = async (engine: PodmanEngine): Promise<void> => {
 
 const importDebian = async (engine: PodmanEngine): Promise<void> => {
   const root = engine.file('debian');
-  const made = await run('debootstrap', '--variant=minbase', `--include=${PACKAGES}`, DEBIAN, root, mirror());
+  const made = await run('debootstrap', '--variant=minbase', `--include=${PACKAGES}`, DEBIAN, root, ...mirror());
   if (!made) throw new Error(`debootstrap: see ${root}/debootstrap/debootstrap.log`);
   await run('tar', '-C', root, '--exclude=./var/cache/apt', '--exclude=./var/lib/apt', '-cf', `${root}.tar`, '.');
   await engine.podman('import', `${root}.tar`, BASE);
@@ -49,14 +49,14 @@ const importDebian = async (engine: PodmanEngine): Promise<void> => {
   await engine.buildah('commit', '--rm', container, APP_IMAGE);
 };
 
-/** Where this machine gets its own packages from. */
-const mirror = (): string => {
+/** Where this machine gets its own packages from; none: debootstrap's own choice. */
+const mirror = (): readonly string[] => {
   for (const file of ['/etc/apt/sources.list.d/debian.sources', '/etc/apt/sources.list']) {
     const lines = existsSync(file) ? readFileSync(file, 'utf8') : '';
     const [, url] = /^(?:URIs:|deb(?: \[[^\]]*\])?)\s+(\S+)/m.exec(lines) ?? [];
-    if (url !== undefined) return url;
+    if (url !== undefined) return [url];
   }
-  return 'http://deb.debian.org/debian';
+  return [];
 };
 
 /** The user's .npmrc, with the registry and the certificates that this environment adds to it. */

@@ -26,11 +26,14 @@ export class RequestBuilder implements HeadBuilder<RequestHead> {
   /** Reserved names whose value makes a difference. */
   private readonly counts: Allowed;
   private readonly trusted: boolean;
+  private readonly shape: string;
   private readonly fields = new FieldIntern();
   private readonly patterns: (RequestPattern | undefined)[] = Array.from({ length: PATTERNS }, () => undefined);
 
-  constructor(trusted: boolean) {
+  /** `shape`: of the heads that say none. */
+  constructor(trusted: boolean, shape = '') {
     this.trusted = trusted;
+    this.shape = shape;
     this.allowed = allowedInRequest(trusted);
     this.counts = name => this.allowed(name) || (trusted && LINK_FIELDS.has(name));
   }
@@ -85,7 +88,7 @@ export class RequestBuilder implements HeadBuilder<RequestHead> {
       line.scheme ?? 'http',
       authority,
       line.path ?? '',
-      this.fields.get(sorter.list(), sorter.shape),
+      this.fields.get(sorter.list(), sorter.shape || this.shape),
       protocol,
       this.trusted ? new LinkInfo(link.to, link.port, link.route, link.thrift) : undefined,
     );

@@ -18,6 +18,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 3_600_000;
 
 export interface Http2ServerContext extends Http2Context {
   readonly onRequest: OnRequest;
+  /** Of request heads (`Fields.http1Shape`). Default: none. */
+  readonly shape?: string;
   /** Answers a request whose head can't be taken (`HEAD_TOO_LARGE`): the answer is made in one place. */
   readonly answer: (downstream: Downstream, error: ProxyError) => void;
 }
@@ -31,7 +33,7 @@ export class Http2ServerConnection extends Http2Connection {
   constructor(socket: Duplex, context: Http2ServerContext) {
     super(socket, context);
     this.context = context;
-    this.heads = new HeadReader(this.decoder, new RequestBuilder(context.link));
+    this.heads = new HeadReader(this.decoder, new RequestBuilder(context.link, context.shape));
     this.open(EMPTY, settingsFrame(context.maxConcurrentStreams, false), context.hello);
     this.watchIdleness(socket, context);
   }

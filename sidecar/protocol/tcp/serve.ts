@@ -6,9 +6,9 @@ import { TcpPipe } from './pipe.ts';
 
 const NO_STABLE_FIELDS = new Fields(NO_FIELDS);
 
-/** The head of a raw TCP connection's exchange: CONNECT to `authority` (`host:port`). Made once per listener, so that its plan is kept. */
-export const tcpRequestHead = (authority: string): RequestHead =>
-  new RequestHead('CONNECT', 'http', authority, '', NO_STABLE_FIELDS);
+/** The head of a raw TCP connection's exchange: CONNECT to `authority` (`host:port`). `scheme`: `https` where its bytes are known to be TLS. */
+export const tcpRequestHead = (authority: string, scheme: 'http' | 'https' = 'http'): RequestHead =>
+  new RequestHead('CONNECT', scheme, authority, '', NO_STABLE_FIELDS);
 
 /** The server's side of a raw TCP connection: one connection is one exchange, whose bodies are the bytes. */
 export class TcpServerConnection implements Downstream {

@@ -327,6 +327,18 @@ wrong(
   ['spec.timeouts.connect', 'spec.retryBudget.window', 'spec.outlierDetection.maxEjection'],
 );
 wrong(
+  'authorities that are trusted are certificates',
+  TRAFFIC_POLICY,
+  { tls: { hostname: 'API.example', caCertificates: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----' } },
+  ['spec.tls.hostname'],
+);
+wrong(
+  'authorities that are trusted are whole certificates',
+  TRAFFIC_POLICY,
+  { tls: { caCertificates: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----' } },
+  ['spec.tls.caCertificates'],
+);
+wrong(
   'a health check has one kind, and times that make sense',
   TRAFFIC_POLICY,
   { healthCheck: { http: { path: '/' }, grpc: {}, interval: '50ms', timeout: '0s' } },

@@ -195,6 +195,18 @@ t.test('pipelining is one of two words', t => {
   t.end();
 });
 
+t.test('servers outside have names, and authorities that can be read', t => {
+  const authority = 'services[0].ports[0].authority';
+  for (const name of ['api.example.com', 'api.example.com:8443'])
+    t.equal(validateSnapshot(broken(authority, name)), undefined);
+  for (const name of ['', 'a b', 'api.example.com:', 'a/b'])
+    t.equal(validateSnapshot(broken(authority, name))?.path, authority);
+  const tls = 'services[0].ports[0].policy.tls';
+  t.equal(validateSnapshot(broken(tls, { hostname: '', caCertificates: '' })), undefined);
+  t.equal(validateSnapshot(broken(tls, { hostname: '', caCertificates: 'PEM' }))?.path, `${tls}.caCertificates`);
+  t.end();
+});
+
 t.test('that calls get no reply is true or false', t => {
   const oneway = 'services[0].ports[0].routes[0].oneway';
   t.equal(validateSnapshot(broken(oneway, true)), undefined);

@@ -50,6 +50,20 @@ t.test('pipelining of Thrift is as the narrowest policy that names it says', t =
   t.end();
 });
 
+t.test('TLS to instances without a sidecar is inherited field by field, and can be turned off', t => {
+  const { world } = translatorOf(
+    policy('namespace', { tls: { caCertificates: 'PEM' } }),
+    policy('service', { targetRefs: target('web'), tls: { hostname: 'web.example' } }),
+    policy('port', { targetRefs: target('web', 'plain'), tls: { enabled: false } }),
+  );
+  const of = (name: string, port: string) => compilePolicy(world, 'shop', name, port).view.tls;
+  t.same(of('other', ''), { hostname: '', caCertificates: 'PEM' });
+  t.same(of('web', ''), { hostname: 'web.example', caCertificates: 'PEM' });
+  t.equal(of('web', 'plain'), undefined);
+  t.notOk('tls' in compilePolicy(world, 'elsewhere', 'web', '').view, 'plain text is the default');
+  t.end();
+});
+
 t.test('of two policies for the same the older has the last word', t => {
   const { world } = translatorOf(
     policy('a', { timeouts: { request: '1s' } }, 'shop', { creationTimestamp: '2026-02-01T00:00:00Z' }),

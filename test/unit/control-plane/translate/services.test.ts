@@ -2,7 +2,7 @@ import t from 'tap';
 import type { MeshConfigSpec } from '../../../../api/mesh-config.ts';
 import { validateSnapshot } from '../../../../api/validate-snapshot.ts';
 import { computeTarget } from '../../../../control-plane/push/target.ts';
-import { backend, httpRoute, meta, prefix, service, translatorOf, workload } from '../../../support/objects.ts';
+import { backend, httpRoute, meta, policy, prefix, service, translatorOf, workload } from '../../../support/objects.ts';
 
 t.test('a Service has the workloads that its selector selects, without one those that name it', t => {
   const translator = translatorOf(
@@ -127,6 +127,52 @@ t.test(
     t.end();
   },
 );
+
+t.test('requests to an ExternalName are addressed to its name, with the port unless it is the usual one', t => {
+  const ports = [
+    { name: 'plain', port: 80, protocol: 'TCP' },
+    { name: 'other', port: 81, targetPort: 443, protocol: 'TCP' },
+    { name: 'secure', port: 443, protocol: 'TCP' },
+  ] as const;
+  const secure = { targetRefs: [{ group: '', kind: 'Service', name: 'out', sectionName: 'secure' }], tls: {} };
+  const translator = translatorOf(
+    service('out', { type: 'ExternalName', externalName: 'api.example.com', ports }),
+    policy('secure', secure),
+  );
+  const view = translator.view('out.shop', 'shop');
+  t.same(
+    view?.config.ports.map(port => [port.authority, port.policy.tls !== undefined]),
+    [
+      ['api.example.com', false],
+      ['api.example.com:443', false],
+      ['api.example.com', true],
+    ],
+  );
+  t.same(
+    view?.endpoints.map(({ address, ports: served }) => [address, served]),
+    [
+      ['api.example.com:80', { 80: 80 }],
+      ['api.example.com:443', { 81: 443, 443: 443 }],
+    ],
+    'one instance for each port that is dialled',
+  );
+  t.end();
+});
+
+t.test('a TLS client finds an ExternalName by its host and the port of the server', t => {
+  const ports = [{ name: 'secure', port: 80, targetPort: 443, protocol: 'TCP' }] as const;
+  const translator = translatorOf(service('out', { type: 'ExternalName', externalName: 'api.example.com', ports }));
+  t.equal(translator.resolve('sni=api.example.com:443'), 'out.shop');
+  t.equal(translator.resolve('sni=api.example.com:80'), null);
+  t.equal(translator.resolve('sni=example.com:443'), null);
+  const { interests, answers } = computeTarget(translator, ['sni=api.example.com:443'], 'shop');
+  t.ok(interests.has('@api.example.com'), 'and hears of a change');
+  t.same([...answers], [['sni=api.example.com:443', 'out.shop']]);
+  const { hosts } = translator.apply({ type: 'DELETED', object: translator.world.service('out.shop')! });
+  t.same([...hosts], ['api.example.com']);
+  t.equal(translator.resolve('sni=api.example.com:443'), null);
+  t.end();
+});
 
 t.test('a snapshot holds what is subscribed to and all that its routes send to, and validates', t => {
   const translator = translatorOf(

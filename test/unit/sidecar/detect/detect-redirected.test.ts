@@ -16,7 +16,8 @@ t.test('HTTP is told from everything else', t => {
     ],
     http2: ['PRI * HTTP/2.0\r\n\r\n'],
     tcp: [
-      '\x16\x03\x01\x02\x00\x01',
+      '\x16\x03\x01\x00\x00',
+      '\x16GET /',
       '*1\r\n$4\r\nPING\r\n',
       'PING\r\n',
       'SET key value\r\n',
@@ -36,6 +37,7 @@ t.test('HTTP is told from everything else', t => {
     'PURGE /cache HTTP/1.1\r',
     'CONNECT web:80',
     'PRI * HTT',
+    '\x16\x03\x01\x02\x00\x01',
   ])
     t.equal(detect(start), undefined, `${JSON.stringify(start)} can still become either`);
   t.end();

@@ -42,6 +42,11 @@ t.test('what cannot be in the mesh is not asked for', t => {
   t.end();
 });
 
+t.test('a server outside, as TLS names it, is its own key', t => {
+  t.equal(subscriptionKey('sni=api.example.com:443', 'shop'), 'sni=api.example.com:443');
+  t.end();
+});
+
 t.test('kept keys are the same keys, however many names come', t => {
   const keys = new SubscriptionKeys('shop');
   for (let round = 0; round < 2; round++) {

@@ -1,14 +1,12 @@
 import t from 'tap';
-import { letsPlainTextIn } from '../../../../sidecar/interception/mtls-mode.ts';
+import { modeOf } from '../../../../sidecar/interception/mtls-mode.ts';
 
-t.test('plain text comes in where a policy says so, and a port has the last word', t => {
-  t.notOk(letsPlainTextIn(undefined, 80), 'not without a policy');
-  t.notOk(letsPlainTextIn({ mode: 'STRICT', ports: {} }, 80));
-  t.ok(letsPlainTextIn({ mode: 'PERMISSIVE', ports: {} }, 80));
-  t.ok(letsPlainTextIn({ mode: 'DISABLE', ports: {} }, 80));
-  const byPort = { mode: 'STRICT', ports: { 80: 'PERMISSIVE', 81: 'STRICT' } } as const;
-  t.ok(letsPlainTextIn(byPort, 80));
-  t.notOk(letsPlainTextIn(byPort, 81));
-  t.notOk(letsPlainTextIn({ mode: 'PERMISSIVE', ports: { 81: 'STRICT' } }, 81));
+t.test('a port has the last word, and without a policy only peers come in', t => {
+  t.equal(modeOf(undefined, 80), 'STRICT');
+  t.equal(modeOf({ mode: 'PERMISSIVE', ports: {} }, 80), 'PERMISSIVE');
+  const byPort = { mode: 'DISABLE', ports: { 80: 'PERMISSIVE', 81: 'STRICT' } } as const;
+  t.equal(modeOf(byPort, 80), 'PERMISSIVE');
+  t.equal(modeOf(byPort, 81), 'STRICT');
+  t.equal(modeOf(byPort, 82), 'DISABLE');
   t.end();
 });

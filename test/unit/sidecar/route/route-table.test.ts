@@ -112,6 +112,17 @@ t.test('a service is found by its address and port', t => {
   t.end();
 });
 
+t.test('a server outside is found by its name and port, and of several ports by the one with its number', t => {
+  const ports = [80, 443, 81].map(port => portView(port, { authority: 'api.example' }));
+  const endpoint = { identity: null, weight: 1, workload: 'out', labels: {}, locality: '' };
+  const endpoints = [{ ...endpoint, address: 'api.example:443', ports: { 80: 443, 443: 443, 81: 443 } }];
+  const outside = new RouteTable(snapshotOf(serviceView('out', { ports, endpoints })), 'default');
+  t.equal(outside.find('sni=api.example:443')?.key, 'out.default:443');
+  t.equal(outside.find('sni=api.example:80'), undefined);
+  t.equal(outside.find('api.example:443'), undefined, 'as a Host it is no name of the mesh');
+  t.end();
+});
+
 t.test('names from the network cannot fill the memory, and do not push out an answer', t => {
   for (let i = 0; i < 5_000; i++) table.find(`unknown-${i}`);
   t.equal(found('x'.repeat(100_000)), undefined);
