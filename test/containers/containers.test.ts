@@ -8,6 +8,7 @@ import { buildImages } from '../support/podman-images.ts';
 import { testContents, testRestricted } from './images.ts';
 import { testMesh } from './mesh.ts';
 import { testPods } from './pods.ts';
+import { testShop } from './shop.ts';
 
 t.setTimeout(900_000);
 
@@ -19,4 +20,6 @@ t.test('containers', { skip: missingForContainers() }, async t => {
   await t.test('a request goes over mTLS from container to container', t => testMesh(t, engine));
   await engine.clear();
   await t.test('pods of injected manifests', t => testPods(t, engine));
+  await engine.clear();
+  await t.test('the demo in pods', t => testShop(t, engine));
 });
