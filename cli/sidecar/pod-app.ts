@@ -1,4 +1,5 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Clock } from '../../common/clock.ts';
 import type { Beside, Companion } from '../../sidecar/companion.ts';
 
@@ -10,7 +11,8 @@ export interface PodAppOptions {
   readonly onSignal: (quit: () => void) => void;
 }
 
-/** Pauses between looks at the processes. */
+/** Pauses between looks at the processes: an app that is waited for may be done in no time. */
+const WAITING_LOOK_MS = 25;
 const LOOK_MS = 250;
 
 /**
@@ -56,10 +58,27 @@ export class PodApp implements Companion {
       this.beside?.quit();
       return;
     }
-    this.options.clock.setTimer(LOOK_MS, () => this.look());
+    this.options.clock.setTimer(this.state === 'waiting' ? WAITING_LOOK_MS : LOOK_MS, () => this.look());
   }
 }
 
-/** Processes beside this one in the pod: all but the one that holds it open, which has the number 1. */
-export const otherProcesses = (proc = '/proc', self = process.pid): number =>
-  readdirSync(proc).filter(name => /^[0-9]+$/.test(name) && name !== '1' && name !== String(self)).length;
+/**
+ * Processes of other containers of the pod: but the one that holds it open, which has the number 1. What the kubelet runs in our own container (the
+ * `postStart` hook) has our own control group, as we have.
+ */
+export const otherProcesses = (proc = '/proc', self = process.pid): number => {
+  const own = controlGroup(proc, String(self));
+  return readdirSync(proc)
+    .filter(name => /^[0-9]+$/.test(name) && name !== '1' && name !== String(self))
+    .map(name => controlGroup(proc, name))
+    .filter(group => group !== undefined && group !== own).length;
+};
+
+/** Undefined: the process has just ended. */
+const controlGroup = (proc: string, name: string): string | undefined => {
+  try {
+    return readFileSync(join(proc, name, 'cgroup'), 'utf8');
+  } catch {
+    return undefined;
+  }
+};

@@ -10,7 +10,7 @@ import { testMesh } from './mesh.ts';
 import { testPods } from './pods.ts';
 import { testShop } from './shop.ts';
 
-t.setTimeout(900_000);
+t.setTimeout(1_200_000);
 
 t.test('containers', { skip: missingForContainers() }, async t => {
   await using engine = await PodmanEngine.start();

@@ -83,7 +83,7 @@ export class PodmanCluster {
     return this.podsOf(objects);
   }
 
-  /** As the kubelet does: its init containers to their ends, the sidecar until it is ready, which is what its `postStart` hook waits for, the others. */
+  /** As the kubelet does: its init containers to their ends, the sidecar until its `postStart` hook has ended, the others. */
   async start(pod: Pod): Promise<void> {
     const { engine } = this;
     const { name } = pod.metadata;
@@ -93,7 +93,7 @@ export class PodmanCluster {
     for (const init of pod.spec.initContainers ?? []) await engine.podman('start', '--attach', `${name}-${init.name}`);
     for (const container of pod.spec.containers) {
       await engine.podman('start', `${name}-${container.name}`);
-      if (container.name === SIDECAR) await this.ready(name);
+      if (container.name === SIDECAR) await engine.podman('exec', `${name}-${SIDECAR}`, ...hookOf(container as Hooked));
     }
   }
 
@@ -101,11 +101,6 @@ export class PodmanCluster {
   async stop({ metadata: { name } }: Pod, graceSeconds: number): Promise<void> {
     await this.engine.podman('pod', 'stop', '--time', String(graceSeconds), name);
     await this.engine.podman('pod', 'rm', name);
-  }
-
-  private async ready(pod: string): Promise<void> {
-    const url = `http://${this.addressOf(pod)}:15020/healthz/ready`;
-    await waitFor(`${pod} to be ready`, async () => (await fetch(url)).ok, 30_000);
   }
 
   private numberOf(pod: string): number {
@@ -151,3 +146,13 @@ const namesOf = ({ metadata: { name }, spec }: Service) => ({
   names: [name, `${name}.${NAMESPACE}`, `${name}.${NAMESPACE}.svc`],
   clusterIP: spec.clusterIP,
 });
+
+interface Hooked {
+  readonly lifecycle?: { readonly postStart?: { readonly exec?: { readonly command?: readonly string[] } } };
+}
+
+const hookOf = ({ lifecycle }: Hooked): readonly string[] => {
+  const command = lifecycle?.postStart?.exec?.command;
+  if (command === undefined) throw new Error('the sidecar has no postStart hook');
+  return command;
+};

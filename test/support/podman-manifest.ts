@@ -9,7 +9,7 @@
  * - the names of Services stand in `hostAliases`, with their `clusterIP`: there is no DNS;
  * - beside init containers `restartPolicy` is `Never`, since podman would start those again and again.
  *
- * What else podman does not do is the test's affair: no probes, no `postStart`, no resources, no restarts.
+ * What else podman does not do is the test's affair: no probes, no `postStart` by itself, no resources, no restarts.
  */
 
 type Fields = Readonly<Record<string, unknown>>;

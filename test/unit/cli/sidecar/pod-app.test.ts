@@ -1,5 +1,3 @@
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import t from 'tap';
 import { otherProcesses, PodApp } from '../../../../cli/sidecar/pod-app.ts';
 import { manualClock } from '../../../../common/clock.ts';
@@ -83,10 +81,28 @@ t.test('an app that is not there is not waited for', async t => {
   await t.resolves(app.stop(10_000));
 });
 
-t.test('processes are the numbers in /proc but the first and its own', t => {
-  const proc = t.testdir();
-  for (const name of ['1', '7', '12', '300', 'self', 'sys']) mkdirSync(join(proc, name));
-  t.equal(otherProcesses(proc, 7), 2);
-  t.ok(otherProcesses() > 0);
+t.test('an app that is done in no time is seen', t => {
+  const { clock, seen } = start();
+  seen.processes = 1;
+  clock.advance(25);
+  seen.processes = 0;
+  clock.advance(250);
+  t.equal(seen.quits, 1);
+  t.end();
+});
+
+t.test('processes of the app are the numbers in /proc but the first and those of its own container', t => {
+  const of = (container: string) => ({ cgroup: `0::/../${container}\n` });
+  const proc = t.testdir({
+    1: of('pause'),
+    7: of('sidecar'),
+    12: of('app'),
+    20: of('sidecar'),
+    300: of('app'),
+    301: {},
+    self: of('app'),
+    sys: {},
+  });
+  t.equal(otherProcesses(proc, 7), 2, 'neither the hook of the sidecar nor what has just ended');
   t.end();
 });
