@@ -93,6 +93,8 @@ export interface PortView {
   /** '' when unnamed. */
   readonly name: string;
   readonly protocol: AppProtocol;
+  /** Nobody says what the port speaks: `http` is assumed, and looked for. Absent: it was said. */
+  readonly assumed?: true;
   /** What requests that leave the mesh here are addressed to, where no filter says otherwise. Absent: as the caller wrote it. */
   readonly authority?: string;
   /** In order of precedence: the first match wins. Empty: everything goes to this service's own endpoints. */

@@ -240,7 +240,10 @@ const service = shape({
   namespace: name,
   addresses: listOf(text, 64),
   ports: listOf(
-    shape({ port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy }, { authority }),
+    shape(
+      { port, name: text, protocol: oneOf(APP_PROTOCOLS), routes: listOf(route, 4_096), policy },
+      { authority, assumed: flag },
+    ),
     1_024,
   ),
   endpoints: listOf(

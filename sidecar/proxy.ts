@@ -213,6 +213,7 @@ export class SidecarProxy implements Drainable {
       isOneway: (target, head) => isOneway(this.routing.table.find(target), head),
       pipelines: target => this.routing.table.find(target)?.port.policy.thriftPipelining === 'parallel',
       isHessian: target => this.routing.table.find(target)?.port.protocol === 'hessian',
+      isDeclared: target => this.routing.table.find(target)?.port.assumed === undefined,
       isKnown: target => this.routing.table.find(target) !== undefined,
       // Elsewhere nothing is looked at, so that nobody waits for it.
       mayBeNamed: target => !this.routing.table.allowsAny || target.endsWith(HTTPS),

@@ -39,6 +39,7 @@ export const compileService = (
       port: port.port,
       name: port.name,
       protocol: port.protocol,
+      ...(port.assumed ? { assumed: true as const } : {}),
       ...externalAuthority(service, port, policy.view),
       routes: compileRoutes(world, service, port, callers, policy),
       policy: policy.view,

@@ -10,6 +10,8 @@ export interface DefinedPort {
   /** '' when unnamed. */
   readonly name: string;
   readonly protocol: AppProtocol;
+  /** No Service says it: `http` of a workload may be its own assumption. */
+  readonly assumed: boolean;
   /** Port of the app: a number, or the name that the workload gives it. */
   readonly target: number | string;
 }
@@ -54,7 +56,9 @@ const selected = (world: World, service: Stored<Service>): readonly Stored<Workl
 
 const definePort = (port: ServicePort, members: readonly Stored<Workload>[]): DefinedPort => {
   const target = port.targetPort ?? port.port;
-  return { port: port.port, name: port.name ?? '', protocol: protocolOf(port, target, members), target };
+  const protocol = protocolOf(port, target, members);
+  const assumed = declaredProtocol(port) === undefined && protocol === UNDECLARED;
+  return { port: port.port, name: port.name ?? '', protocol, assumed, target };
 };
 
 const protocolOf = (port: ServicePort, target: number | string, members: readonly Stored<Workload>[]): AppProtocol => {
@@ -76,8 +80,8 @@ export const matchesTarget = (port: WorkloadPort, target: number | string): bool
 const fromWorkloads = (members: readonly Stored<Workload>[]): ServiceDefinition => {
   const ports = new Map<number, DefinedPort>();
   for (const { spec } of [...members].sort(byAge))
-    for (const { port, name = '', protocol } of spec.ports)
-      if (!ports.has(port)) ports.set(port, { port, name, protocol: protocol ?? UNDECLARED, target: port });
+    for (const { port, name = '', protocol = UNDECLARED } of spec.ports)
+      if (!ports.has(port)) ports.set(port, { port, name, protocol, assumed: protocol === UNDECLARED, target: port });
   const [first] = members;
   return {
     name: first?.spec.service ?? '',

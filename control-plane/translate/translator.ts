@@ -102,16 +102,18 @@ export class Translator {
       port,
       name: portName,
       protocol,
+      assumed: protocol === 'http',
       target: port,
     }));
     const config = {
       name,
       namespace,
       addresses: [workload.spec.address],
-      ports: ports.map(({ port, name: portName, protocol }) => ({
+      ports: ports.map(({ port, name: portName, protocol, assumed }) => ({
         port,
         name: portName,
         protocol,
+        ...(assumed ? { assumed: true as const } : {}),
         routes: [],
         policy,
       })),

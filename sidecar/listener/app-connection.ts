@@ -19,6 +19,8 @@ export interface AppConnectionOptions extends AppServerOptions {
   readonly isRawTcp: (target: string) => boolean;
   /** True when the service behind `target` is declared as Thrift: its calls are read, unless they are of a kind that is passed on as TCP. */
   readonly isThrift: (target: string) => boolean;
+  /** True when it is said that the service behind `target` speaks HTTP: its clients speak first, however late. Absent: never. */
+  readonly isDeclared?: (target: string) => boolean;
   /** True when there is a service by this name: CONNECT to another one leads out of the mesh, or nowhere. */
   readonly isKnown: (target: string) => boolean;
   /** True when TLS to a `target` that is no service may lead to a server outside that has a name here: its client says which. Absent: never. */
@@ -73,12 +75,12 @@ export class AppConnections {
     });
   }
 
-  /** One look at the first bytes. A client that waits for its server to speak first is not kept waiting, and not at all once one did. */
+  /** One look at the first bytes. A client that waits for its server to speak first is not kept waiting (`onSilent`), and not at all once one did. */
   private look<Told>(
     socket: net.Socket,
     state: AppListenerState,
     detect: (bytes: Buffer) => Told | undefined,
-    onSilent: () => void,
+    onSilent: (() => void) | undefined,
     onTold: (detected: Told, bytes: Buffer) => void,
   ): void {
     const { connections, clock } = this.options;
@@ -89,7 +91,7 @@ export class AppConnections {
       told();
       onTold(detected, bytes);
     };
-    detectProtocol(socket, clock, detect, done, told, {
+    const silence = onSilent && {
       afterMs: SILENT_MS,
       onSilent: () => {
         socket.once('data', () => {
@@ -98,19 +100,27 @@ export class AppConnections {
         told();
         onSilent();
       },
-    });
+    };
+    detectProtocol(socket, clock, detect, done, told, silence);
   }
 
   /** Nobody had to declare what an app speaks, so its own TLS, and whatever else is not HTTP, goes on as bytes. */
   private serveRedirected(socket: net.Socket, state: AppListenerState, authority: string): void {
+    const isDeclared = this.options.isDeclared?.(authority) === true;
     const asBytes = (): void => this.server.tcp(socket, state, authority);
-    this.look<DetectedRedirected>(socket, state, detectRedirected, asBytes, (detected, bytes) => {
-      if (detected === 'http1') return this.server.http1(socket, state).push(bytes);
-      if (detected === 'http2') return this.server.http2(socket, state, HTTP2_SHAPE).push(bytes);
-      if (detected !== 'tcp' && this.options.acceptMeshTls?.(socket, detected, bytes, authority) === true) return;
-      socket.unshift(bytes);
-      this.server.tcp(socket, state, authority, detected === 'tcp' ? 'http' : 'https');
-    });
+    this.look<DetectedRedirected>(
+      socket,
+      state,
+      detectRedirected,
+      isDeclared ? undefined : asBytes,
+      (detected, bytes) => {
+        if (detected === 'http1') return this.server.http1(socket, state).push(bytes);
+        if (detected === 'http2') return this.server.http2(socket, state, HTTP2_SHAPE).push(bytes);
+        if (detected !== 'tcp' && this.options.acceptMeshTls?.(socket, detected, bytes, authority) === true) return;
+        socket.unshift(bytes);
+        this.server.tcp(socket, state, authority, detected === 'tcp' ? 'http' : 'https');
+      },
+    );
   }
 
   private serve(socket: net.Socket, state: AppListenerState): void {

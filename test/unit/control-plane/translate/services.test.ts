@@ -73,6 +73,11 @@ t.test('a port speaks what the Service says, else what the workload says, else H
     translator.view('web.shop', 'shop')?.config.ports.map(({ protocol }) => protocol),
     ['grpc', 'thrift', 'tcp', 'hessian', 'http'],
   );
+  t.same(
+    translator.view('web.shop', 'shop')?.config.ports.map(({ assumed }) => assumed === true),
+    [false, false, false, false, true],
+    'what nobody says is assumed',
+  );
   t.end();
 });
 
