@@ -118,13 +118,15 @@ print("done")
     t.equal(done.stdout.trim(), 'done', done.stderr);
   });
 
-  const settled = async (t: Test, sent: { source: number }, count: number): Promise<void> => {
+  /** `cutOff`: requests whose client went away, which the app may never have seen. */
+  const settled = async (t: Test, sent: { source: number }, count: number, cutOff = 0): Promise<void> => {
     if (pair.kind !== 'sidecars') return;
     await waitFor('the counts', async () => (await requestsTotal()).source >= sent.source + count, 3_000).catch(
       () => undefined,
     );
-    const now = await requestsTotal();
-    t.equal(now.source - sent.source, count, 'the caller’s sidecar counts as many as were sent');
+    const counted = (await requestsTotal()).source - sent.source;
+    if (cutOff === 0) t.equal(counted, count, 'the caller’s sidecar counts as many as were sent');
+    else t.ok(counted >= count && counted <= count + cutOff, `it counts ${counted} where the app saw ${count}`);
   };
 
   for (const [name, options] of [
@@ -153,7 +155,7 @@ print("done")
     const answered = Number(/(\d+) requests in/.exec(done.stdout)?.[1] ?? '0');
     t.ok(answered > 100, `${answered} answers`);
     const reached = (await seen()) - seenBefore;
-    await settled(t, before, reached);
+    await settled(t, before, reached, 16);
     if (pair.kind !== 'sidecars') return;
     const after = await requestsTotal();
     t.ok(
