@@ -15,7 +15,7 @@ COPY package.json package-lock.json ./
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
-RUN npm run bundle \
+RUN npm run build \
  && mkdir -p /rootfs/usr/local/bin /rootfs/opt/outrider/bin /rootfs/opt/outrider/node_modules/@koromix \
  && cp "$(readlink -f node_modules/node-linux-*/bin/node)" /rootfs/usr/local/bin/node \
  && ln -s /opt/outrider/bin/outrider.js /rootfs/usr/local/bin/outrider \
@@ -68,8 +68,9 @@ LABEL org.opencontainers.image.title="outrider" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}"
-# A sidecar begins with this option (bin/outrider.js), so it need not begin twice.
-ENV NODE_OPTIONS=--max-semi-space-size=4
+# A sidecar begins with these (bin/outrider.js), so it need not begin twice.
+ENV NODE_OPTIONS=--max-semi-space-size=4 \
+    MALLOC_ARENA_MAX=1
 ENV PATH=/usr/local/bin \
     HOME=/var/lib/outrider \
     OUTRIDER_DATA_DIR=/var/lib/outrider/control-plane \
