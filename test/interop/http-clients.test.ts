@@ -150,16 +150,27 @@ print("done")
 
   await t.test('wrk: no errors, and every answer that it counted was counted', async t => {
     const [before, seenBefore] = [await requestsTotal(), await seen()];
-    const done = await runToEnd('wrk', ['-t', '1', '-c', '16', '-d', '2s', '-H', 'Host: web', `${outbound}/`]);
+    const connections = 16;
+    const done = await runToEnd('wrk', [
+      '-t',
+      '1',
+      '-c',
+      `${connections}`,
+      '-d',
+      '2s',
+      '-H',
+      'Host: web',
+      `${outbound}/`,
+    ]);
     t.notMatch(done.stdout, /Socket errors|Non-2xx/);
     const answered = Number(/(\d+) requests in/.exec(done.stdout)?.[1] ?? '0');
     t.ok(answered > 100, `${answered} answers`);
     const reached = (await seen()) - seenBefore;
-    await settled(t, before, reached, 16);
+    await settled(t, before, reached, connections);
     if (pair.kind !== 'sidecars') return;
     const after = await requestsTotal();
     t.ok(
-      after.ok - before.ok >= answered && after.ok - before.ok <= answered + 16,
+      after.ok - before.ok >= answered && after.ok - before.ok <= answered + connections,
       'and those in flight when it stopped',
     );
   });
