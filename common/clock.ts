@@ -1,4 +1,5 @@
 /** Time as an argument: tests move it by hand and never sleep. */
+import { performance } from 'node:perf_hooks';
 
 /** A timer that was set. */
 export interface Timer {

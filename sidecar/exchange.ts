@@ -127,11 +127,11 @@ export class Exchange implements RequestSink, ResponseSink {
 
   /** Runs the steps, from where the exchange stands. */
   resume(): void {
-    const { steps } = this.context.pipeline;
-    while (!this.done && this.next < steps.length) {
-      const step = steps[this.next++];
+    const { begins } = this.context.pipeline;
+    while (!this.done && this.next < begins.length) {
+      const begin = begins[this.next++]!;
       this.begun = this.next;
-      if (step?.begin(this) !== CONTINUE) return;
+      if (begin(this) !== CONTINUE) return;
     }
   }
 
@@ -195,8 +195,8 @@ export class Exchange implements RequestSink, ResponseSink {
   }
 
   private endSteps(from: number): void {
-    const { steps } = this.context.pipeline;
-    while (this.begun > from) steps[--this.begun]?.end?.(this);
+    const { ends } = this.context.pipeline;
+    while (this.begun > from) ends[--this.begun]?.(this);
   }
 
   private finish(): void {
@@ -327,7 +327,7 @@ export class Exchange implements RequestSink, ResponseSink {
     }
     this.error = undefined;
     this.responded = true;
-    for (let i = 0; i < listeners.length; i++) listeners[i]?.answered(this);
+    for (let i = 0; i < listeners.length; i++) listeners[i]!(this);
     this.dropKept();
     this.tunnel =
       (this.head.protocol !== '' && head.status === 101) || (this.head.method === 'CONNECT' && head.status === 200);

@@ -158,6 +158,8 @@ export class ResponseHead {
   readonly mesh: MeshAnswer | undefined;
   /** Cache of the HTTP/2 codec: `:status` and the fields as HPACK. */
   hpackBlock: Buffer | undefined = undefined;
+  /** Cache of the HTTP/1 codec: the answer with this head that was written last. */
+  http1Written: object | undefined = undefined;
   /** Owned by the recording stage. */
   plan: object | undefined = undefined;
 

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { atTurnEnd } from './turn-end.ts';
 
 const BLOCK_BYTES = 65_536;
 /** Flushed at once when so much has gathered in one turn. */
@@ -77,7 +78,7 @@ export class Outbox {
     if (end >= FLUSH_BYTES) this.flush();
     else if (!this.scheduled) {
       this.scheduled = true;
-      setImmediate(this.flushLater);
+      atTurnEnd(this.flushLater);
     }
   }
 

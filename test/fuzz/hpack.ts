@@ -19,6 +19,7 @@ const VALUES = ['', '/', '1', 'hello', 'z'.repeat(150), '\xff', 'a b'];
 /** A head is its list: nothing is checked and nothing sorted. */
 const asList: HeadBuilder<{ readonly list: readonly string[] }> = {
   allowed: () => true,
+  tailsRepeat: true,
   build: list => ({ list }),
 };
 

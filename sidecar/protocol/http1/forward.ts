@@ -94,7 +94,10 @@ export class Http1ClientConnection implements InputReader {
   /** The exchange does not want the rest: the connection can't be used any more. */
   abandon(): void {
     this.stream = undefined;
-    if (this.state === 'raw') resetSocket(this.socket);
+    if (this.state === 'raw') {
+      this.writer.flush();
+      resetSocket(this.socket);
+    }
     this.retire();
   }
 
@@ -106,7 +109,7 @@ export class Http1ClientConnection implements InputReader {
 
   /** The raw direction to the server has ended. */
   endRaw(): void {
-    this.socket.end();
+    this.writer.end();
   }
 
   private readonly onData = (chunk: Buffer): void => this.input.push(chunk);

@@ -26,9 +26,14 @@ export class HeadPattern {
   /** Where the value of Content-Length is in the volatile list; -1: there is none. */
   readonly lengthAt: number;
   private readonly constantLength: number;
+  /** The head that fitted last, where heads often come again with the same volatile fields, as answers do within a second. */
+  private readonly repeats: boolean;
+  private last = '';
+  private lastVolatile: FieldList = NO_FIELDS;
 
-  constructor(pieces: readonly string[], volatile: FieldList) {
+  constructor(pieces: readonly string[], volatile: FieldList, repeats: boolean) {
     this.pieces = pieces;
+    this.repeats = repeats;
     this.constantLength = pieces.reduce((sum, piece) => sum + piece.length, 0);
     this.blank = volatile.map((text, i) => (i % 2 === 0 ? text : ''));
     this.lengthAt = volatile.indexOf('content-length') + 1 || -1;
@@ -36,7 +41,8 @@ export class HeadPattern {
 
   /** The volatile fields, when `text` from `at` fits; undefined when it does not. */
   match(text: string, at: number): FieldList | undefined {
-    const { pieces, blank } = this;
+    const { pieces, blank, last } = this;
+    if (last !== '' && text.slice(at, at + last.length) === last) return this.lastVolatile;
     const first = pieces[0]!;
     let position = at + first.length;
     // A slice is compared faster than `startsWith` does it.
@@ -50,6 +56,10 @@ export class HeadPattern {
       volatile[2 * i - 1] = text.slice(position, end);
       position = end + piece.length;
       if (text.slice(end, position) !== piece) return undefined;
+    }
+    if (this.repeats) {
+      this.last = text.slice(at, position);
+      this.lastVolatile = volatile;
     }
     return volatile;
   }

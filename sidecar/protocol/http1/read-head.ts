@@ -29,7 +29,7 @@ export class HeadReader<T extends object> {
   /** The head that begins at `at`, what is wrong with it, or undefined when more bytes are needed (call again with all of it). */
   read(chunk: Buffer, at: number): T | Http1Fault | undefined {
     if (this.scanned === 0) {
-      const known = this.heads.match(chunk.toString('latin1', at, Math.min(chunk.length, at + MATCH_BYTES)), 0);
+      const known = this.heads.match(chunk.latin1Slice(at, Math.min(chunk.length, at + MATCH_BYTES)), 0);
       if (known !== undefined) return known;
     }
     const found = chunk.indexOf('\r\n\r\n', at + Math.max(0, this.scanned - 3), 'latin1');

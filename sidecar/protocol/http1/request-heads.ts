@@ -41,7 +41,7 @@ export class RequestPattern extends HeadPattern {
   private lastHead: RequestHead | undefined = undefined;
 
   constructor(version: Http1Version, parsed: ParsedFields) {
-    super(parsed.pieces, parsed.volatile);
+    super(parsed.pieces, parsed.volatile, false);
     const { connection, upgrade } = parsed;
     this.version = version;
     this.fields = new Fields(parsed.stable, `${version};${parsed.names}`);

@@ -27,7 +27,7 @@ export class ResponsePattern extends HeadPattern {
   readonly chunked: boolean;
 
   constructor(version: '1.0' | '1.1', status: number, parsed: ParsedFields) {
-    super(parsed.pieces, parsed.volatile);
+    super(parsed.pieces, parsed.volatile, true);
     const { connection } = parsed;
     this.head = new ResponseHead(status, new Fields(parsed.stable, `${version};${parsed.names}`));
     this.keepAlive = !connection.includes('close') && (version === '1.1' || connection.includes('keep-alive'));

@@ -84,6 +84,7 @@ export class Http1ServerConnection implements InputReader {
   close(): void {
     const { stream } = this;
     stream?.lose(proxyError('DOWNSTREAM_RESET', 'connection_closed'));
+    this.writer.flush();
     if (stream === undefined) this.socket.destroy();
     else this.abort();
   }
@@ -103,7 +104,7 @@ export class Http1ServerConnection implements InputReader {
   /** The stream's answer is written. */
   finished(keepAlive: boolean): void {
     if (this.state === 'raw') {
-      this.socket.end();
+      this.writer.end();
       return;
     }
     this.stream = undefined;
@@ -120,6 +121,7 @@ export class Http1ServerConnection implements InputReader {
   abort(): void {
     this.stream = undefined;
     this.state = 'closing';
+    this.writer.flush();
     resetSocket(this.socket);
   }
 
@@ -138,6 +140,7 @@ export class Http1ServerConnection implements InputReader {
   };
 
   private readonly onEnd = (): void => {
+    this.writer.flush();
     if (this.state === 'raw') {
       this.reader.end();
     } else if (this.state === 'body' || this.state === 'answer') {
@@ -245,6 +248,7 @@ export class Http1ServerConnection implements InputReader {
     this.state = 'closed';
     this.cancelTimers();
     this.input.close();
+    this.writer.flush();
     socket.off('data', this.onData);
     socket.off('end', this.onEnd);
     socket.off('drain', this.onDrain);
@@ -280,7 +284,7 @@ export class Http1ServerConnection implements InputReader {
     this.headTimer?.cancel();
     this.reader.abandon();
     this.input.drop();
-    this.socket.end(this.linger);
+    this.writer.end(this.linger);
   }
 
   private readonly linger = (): void => {

@@ -42,6 +42,46 @@ const requestLine = (head: RequestHead): string => {
   return head.http1Line;
 };
 
+/** A response head as it was written, and what it was made of: the next one with this head is often the same, to the second in its `date`. */
+class WrittenResponse {
+  readonly text: string;
+  readonly framing: Framing;
+  readonly length: number;
+  private readonly to: ResponseTo;
+  private readonly volatile: FieldList;
+  private readonly end: boolean;
+  private readonly keepAlive: boolean;
+
+  constructor(
+    to: ResponseTo,
+    volatile: FieldList,
+    end: boolean,
+    keepAlive: boolean,
+    text: string,
+    framing: Framing,
+    length: number,
+  ) {
+    this.to = { version: to.version, method: to.method, protocol: to.protocol };
+    this.volatile = volatile;
+    this.end = end;
+    this.keepAlive = keepAlive;
+    this.text = text;
+    this.framing = framing;
+    this.length = length;
+  }
+
+  isFor(to: ResponseTo, volatile: FieldList, end: boolean, keepAlive: boolean): boolean {
+    return (
+      volatile === this.volatile &&
+      end === this.end &&
+      keepAlive === this.keepAlive &&
+      to.version === this.to.version &&
+      to.method === this.to.method &&
+      to.protocol === this.to.protocol
+    );
+  }
+}
+
 /**
  * Begins a response. False when the head can't be written, or announces a body that does not come; nothing was written then.
  * No body: after HEAD, with 204 and 304. Else a Content-Length as it is; chunked; for an HTTP/1.0 client the end of the connection.
@@ -55,9 +95,13 @@ export const beginResponse = (
   end: boolean,
   keepAlive: boolean,
 ): boolean => {
-  const { status } = head;
-  const length = announcedLength(volatile);
-  if (length === BAD_FIELDS) return false;
+  const { status, http1Written } = head;
+  if (http1Written instanceof WrittenResponse && http1Written.isFor(to, volatile, end, keepAlive)) {
+    writer.begin(http1Written.text, http1Written.framing, http1Written.length);
+    return true;
+  }
+  const announced = announcedLength(volatile);
+  if (announced === BAD_FIELDS) return false;
   const template = templateOf(head.fields);
   if (status === 101) {
     const last = `connection: Upgrade\r\nupgrade: ${to.protocol}\r\n`;
@@ -65,18 +109,20 @@ export const beginResponse = (
     return true;
   }
   const bodiless = status === 204 || status === 304 || to.method === 'HEAD';
-  if (end && length > 0 && !bodiless) return false;
+  if (end && announced > 0 && !bodiless) return false;
   let framing: Framing = 'none';
   let last = '';
   if (!bodiless) {
-    if (length >= 0) framing = 'length';
+    if (announced >= 0) framing = 'length';
     else if (end) last = 'content-length: 0\r\n';
     else framing = to.version === '1.1' ? 'chunked' : 'close';
   }
   if (!keepAlive || framing === 'close') last += 'connection: close\r\n';
   else if (to.version === '1.0') last += 'connection: keep-alive\r\n';
   const text = template.render(statusLine(status), undefined, volatile, status !== 204, framing === 'chunked', last);
-  writer.begin(text, framing, Math.max(0, length));
+  const length = Math.max(0, announced);
+  head.http1Written = new WrittenResponse(to, volatile, end, keepAlive, text, framing, length);
+  writer.begin(text, framing, length);
   return true;
 };
 

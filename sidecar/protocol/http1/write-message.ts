@@ -1,18 +1,21 @@
 import type { Duplex } from 'node:stream';
 import type { FieldList } from '../head.ts';
 import type { BufferAccount } from '../stream.ts';
+import { atTurnEnd } from '../turn-end.ts';
 import { trailerSection } from './head-template.ts';
 import { CONGESTED_BYTES, CONGESTED_BYTES_WHEN_TIGHT } from './limits.ts';
 
 /** Up to this size a body is cheaper as part of one string with its head than as a buffer of its own. */
 const JOIN_BYTES = 4_096;
+/** So much text does not wait for the end of the turn. */
+const FLUSH_CHARS = 16_384;
 
 /** How the body that follows a head is framed. `none`: there is none. `close`: it ends with the connection (or is raw bytes). */
 export type Framing = 'none' | 'length' | 'chunked' | 'close';
 
 /**
- * Writes one message after the other to a socket. A head is kept back until its first body bytes or the end of the tick,
- * so that a small message is one write. Owned by its connection.
+ * Writes one message after the other to a socket. Heads and small bodies are kept back until the end of the turn of the event loop, so that small
+ * messages are one write. Owned by its connection.
  */
 export class MessageWriter {
   /** The message is written in full. */
@@ -32,6 +35,7 @@ export class MessageWriter {
   private corked = false;
   private readonly uncorkLater = (): void => {
     this.corked = false;
+    this.flush();
     this.socket.uncork();
   };
   private readonly socket: Duplex;
@@ -56,36 +60,33 @@ export class MessageWriter {
     this.owed = 0;
     this.started = this.firstWrite = false;
     this.over = framing === 'none' || (framing === 'length' && length === 0);
-    this.kept += head;
-    if (this.over) this.flush();
-    else if (!this.flushPlanned) {
-      this.flushPlanned = true;
-      process.nextTick(this.flushLater);
-    }
+    this.put(head);
   }
 
   /** Writes text that stands before a message (1xx). */
   interim(head: string): void {
-    this.kept += head;
-    this.flush();
+    this.put(head);
   }
 
   /** The next bytes of the body. False: they are not what the head announced, and the connection is of no more use. */
   data(chunk: Buffer, end: boolean): boolean {
     if (this.over) return true;
     const { length } = chunk;
-    let tail = '';
+    let before = '';
+    let after = '';
     if (this.framing === 'length') {
       this.remaining -= length;
       if (this.remaining < 0 || (end && this.remaining > 0)) return false;
     } else if (this.framing === 'chunked') {
       if (length > 0) {
-        this.kept += `${length.toString(16)}\r\n`;
-        tail = end ? '\r\n0\r\n\r\n' : '\r\n';
-      } else if (end) tail = '0\r\n\r\n';
+        before = `${length.toString(16)}\r\n`;
+        after = end ? '\r\n0\r\n\r\n' : '\r\n';
+      } else if (end) after = '0\r\n\r\n';
     }
     if (end) this.over = true;
-    this.write(chunk, tail);
+    if (length <= JOIN_BYTES) this.put(before + chunk.latin1Slice(0, length) + after);
+    else this.putLarge(before, chunk, after);
+    if (length > 0 || end) this.giveCredit(length);
     return true;
   }
 
@@ -94,7 +95,8 @@ export class MessageWriter {
     if (this.over) return true;
     if (this.framing !== 'chunked') return this.data(NOTHING, true);
     this.over = true;
-    this.write(NOTHING, `0\r\n${trailerSection(list)}`);
+    this.put(`0\r\n${trailerSection(list)}`);
+    this.giveCredit(0);
     return true;
   }
 
@@ -102,6 +104,12 @@ export class MessageWriter {
   drained(): void {
     this.release();
     this.giveCredit(0);
+  }
+
+  /** Ends the socket behind what is kept. */
+  end(onFinish?: () => void): void {
+    this.flush();
+    this.socket.end(onFinish);
   }
 
   /** The connection is gone. */
@@ -112,28 +120,34 @@ export class MessageWriter {
     this.release();
   }
 
-  private flush(): void {
-    if (this.kept !== '') this.write(NOTHING, '');
+  /** Gives the socket what is kept: before anything else is done to it. */
+  flush(): void {
+    const { socket, kept } = this;
+    if (kept === '' || socket.destroyed) return;
+    this.kept = '';
+    this.firstWrite = !this.started;
+    this.started = true;
+    if (!socket.write(kept, 'latin1')) this.hold();
   }
 
-  private write(chunk: Buffer, tail: string): void {
-    const { socket, kept } = this;
-    const { length } = chunk;
-    this.kept = '';
-    this.firstWrite = !this.started && length <= JOIN_BYTES;
-    this.started = true;
-    let free = true;
-    if (length <= JOIN_BYTES) {
-      const text = length === 0 ? kept + tail : kept + chunk.toString('latin1') + tail;
-      if (text !== '') free = socket.write(text, 'latin1');
-    } else {
-      this.cork();
-      if (kept !== '') socket.write(kept, 'latin1');
-      free = socket.write(chunk);
-      if (tail !== '') free = socket.write(tail, 'latin1');
+  private put(text: string): void {
+    this.kept += text;
+    if (this.kept.length >= FLUSH_CHARS) this.flush();
+    else if (!this.flushPlanned && this.kept !== '') {
+      this.flushPlanned = true;
+      atTurnEnd(this.flushLater);
     }
-    if (!free) this.hold();
-    if (length > 0 || this.over) this.giveCredit(length);
+  }
+
+  private putLarge(before: string, chunk: Buffer, after: string): void {
+    const { socket } = this;
+    this.cork();
+    this.kept += before;
+    this.flush();
+    this.firstWrite = false;
+    this.started = true;
+    if (!socket.write(chunk)) this.hold();
+    if (after !== '') this.put(after);
   }
 
   /** What is written during one turn of the event loop goes out in one system call: TLS hands over at most 16 KiB at a time. */
@@ -141,7 +155,7 @@ export class MessageWriter {
     if (this.corked) return;
     this.corked = true;
     this.socket.cork();
-    setImmediate(this.uncorkLater);
+    atTurnEnd(this.uncorkLater);
   }
 
   /** A message that is over owes nothing: whom the credit is for may be gone when the socket has drained. */

@@ -23,6 +23,7 @@ export interface RequestLine {
  */
 export class RequestBuilder implements HeadBuilder<RequestHead> {
   readonly allowed;
+  readonly tailsRepeat = false;
   /** Reserved names whose value makes a difference. */
   private readonly counts: Allowed;
   private readonly trusted: boolean;

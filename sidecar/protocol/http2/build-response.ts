@@ -8,6 +8,7 @@ const STATUS = /^[1-5][0-9]{2}$/;
 /** Builds response heads from decoded lists. `trusted`: from another sidecar. Owned by its connection. */
 export class ResponseBuilder implements HeadBuilder<ResponseHead> {
   readonly allowed;
+  readonly tailsRepeat = true;
   private readonly trusted: boolean;
   private readonly fields = new FieldIntern();
 

@@ -4,7 +4,6 @@
  */
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const BAD_VALUE = /[^\t\x20-\x7e\x80-\xff]|^[ \t]|[ \t]$/;
 const METHOD = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/;
 /** As in HTTP/1: no white space, no fragment. */
 const PATH = /^(?:\/[\x21\x22\x24-\x7e\x80-\xff]*|\*)$/;
@@ -13,10 +12,22 @@ const AUTHORITY = /^(?:[A-Za-z0-9\-._~%!$&'()*+;=]*|\[[0-9A-Fa-f:.]{2,45}\])(?::
 const CONNECTION_SPECIFIC = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade']);
 
 export const isFieldName = (name: string): boolean => NAME.test(name);
-export const isFieldValue = (value: string): boolean => !BAD_VALUE.test(value);
+/** No control characters but HTAB, nothing above latin1, no white space at either end. */
+export const isFieldValue = (value: string): boolean => {
+  const { length } = value;
+  if (length === 0) return true;
+  if (isBlank(value.charCodeAt(0)) || isBlank(value.charCodeAt(length - 1))) return false;
+  for (let i = 0; i < length; i++) {
+    const code = value.charCodeAt(i);
+    if ((code < 32 && code !== 9) || code === 127 || code > 255) return false;
+  }
+  return true;
+};
 export const isMethod = (value: string): boolean => METHOD.test(value);
 export const isPath = (value: string): boolean => value.length <= 16_384 && PATH.test(value);
 export const isAuthority = (value: string): boolean => value.length <= 1_024 && AUTHORITY.test(value);
+
+const isBlank = (code: number): boolean => code === 32 || code === 9;
 
 /** '' when the field may stand in an HTTP/2 message, else a detail. */
 export const fieldProblem = (name: string, value: string): string => {

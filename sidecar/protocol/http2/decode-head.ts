@@ -3,7 +3,7 @@ import { isReserved } from '../reserved-fields.ts';
 import { fieldProblem, isFieldValue } from './check-fields.ts';
 import type { HpackDecoder } from './hpack/decoder.ts';
 import { findVolatileTail } from './hpack/volatile-tail.ts';
-import { KeptHeads } from './kept-heads.ts';
+import { copyOfBytes, fingerprint, isSameBytes, KeptBlocks } from './kept-blocks.ts';
 import { type Allowed, isContentLength } from './sort-fields.ts';
 
 /** Prefixes kept per connection, and the largest that is kept. */
@@ -22,6 +22,8 @@ export interface HeadProblem {
 export interface HeadBuilder<Head> {
   /** Which reserved names are taken. */
   readonly allowed: Allowed;
+  /** A head often comes with the same volatile fields again, as answers do with their length and the second that it is. */
+  readonly tailsRepeat: boolean;
   /** The head, its volatile fields added to `volatile`; or what is wrong, and then `volatile` means nothing. */
   build(list: readonly string[], volatile: string[]): Head | string;
 }
@@ -31,6 +33,15 @@ interface Known<Head> {
   readonly list: readonly string[];
   readonly head: Head | string;
   readonly volatile: FieldList;
+  /** The tail that came last behind it, where tails repeat themselves. */
+  readonly tail: KnownTail | undefined;
+}
+
+/** A volatile tail. Its bytes are kept from the second time that it comes. */
+interface KnownTail {
+  hash: number;
+  bytes: Uint8Array;
+  list: FieldList;
 }
 
 /**
@@ -43,7 +54,7 @@ export class HeadReader<Head> {
   volatile: FieldList = NO_FIELDS;
   private readonly decoder: HpackDecoder;
   private readonly builder: HeadBuilder<Head>;
-  private readonly byPrefix = new KeptHeads<Known<Head>>(MAX_ENTRIES);
+  private readonly byPrefix = new KeptBlocks<Known<Head>>(MAX_ENTRIES);
   private epoch = 0;
 
   constructor(decoder: HpackDecoder, builder: HeadBuilder<Head>) {
@@ -59,29 +70,40 @@ export class HeadReader<Head> {
     }
     const split = findVolatileTail(block, start, end);
     if (split < 0 || split - start > MAX_KEY_BYTES) return this.readWhole(block, start, end);
-    const key = block.latin1Slice(start, split);
-    const known = this.byPrefix.get(key);
-    if (known !== undefined) return split === end ? this.take(known) : this.readTail(known, block, split, end);
-    return this.readNew(key, block, start, split, end);
+    const known = this.byPrefix.get(block, start, split);
+    if (known === undefined) return this.readNew(block, start, split, end);
+    return split === end ? this.take(known) : this.readTail(known, block, split, end);
   }
 
-  private readNew(key: string, block: Buffer, start: number, split: number, end: number): HeadProblem | undefined {
+  private readNew(block: Buffer, start: number, split: number, end: number): HeadProblem | undefined {
     const list: string[] = [];
     const reason = this.decoder.decode(block, start, split, list);
     if (reason !== '') return decodingProblem(reason, this.decoder.decode(block, split, end, []));
     const volatile: string[] = [];
     const head = this.builder.build(list, volatile);
-    const known = { list, head, volatile: volatile.length === 0 ? NO_FIELDS : volatile };
-    this.byPrefix.add(key, known);
+    const known = {
+      list,
+      head,
+      volatile: volatile.length === 0 ? NO_FIELDS : volatile,
+      tail: this.builder.tailsRepeat ? { hash: 0, bytes: NOTHING, list: NO_FIELDS } : undefined,
+    };
+    this.byPrefix.add(block, start, split, known);
     return split === end ? this.take(known) : this.readTail(known, block, split, end);
   }
 
   private readTail(known: Known<Head>, block: Buffer, split: number, end: number): HeadProblem | undefined {
+    const last = known.tail;
+    if (last !== undefined && isSameBytes(last.bytes, block, split, end)) {
+      this.head = known.head as Head;
+      this.volatile = last.list;
+      return undefined;
+    }
     const tail: string[] = [];
     const reason = this.decoder.decode(block, split, end, tail);
     if (reason !== '') return decodingProblem(reason);
     if (typeof known.head === 'string' || known.volatile.length > 0 || !this.isVolatile(tail))
       return this.build([...known.list, ...tail]);
+    if (last !== undefined) keepTail(last, block, split, end, tail);
     this.head = known.head;
     this.volatile = tail;
     return undefined;
@@ -95,10 +117,10 @@ export class HeadReader<Head> {
 
   private build(list: readonly string[]): HeadProblem | undefined {
     const volatile: string[] = [];
-    return this.take({ list, head: this.builder.build(list, volatile), volatile });
+    return this.take({ head: this.builder.build(list, volatile), volatile });
   }
 
-  private take({ head, volatile }: Known<Head>): HeadProblem | undefined {
+  private take({ head, volatile }: Pick<Known<Head>, 'head' | 'volatile'>): HeadProblem | undefined {
     if (typeof head === 'string') return { kind: 'malformed', detail: head };
     this.head = head;
     this.volatile = volatile.length === 0 ? NO_FIELDS : volatile;
@@ -118,6 +140,17 @@ export class HeadReader<Head> {
     return true;
   }
 }
+
+const NOTHING = new Uint8Array(0);
+
+/** As long as the dynamic table stands still, these bytes mean the same as well. */
+const keepTail = (last: KnownTail, block: Buffer, start: number, end: number, list: FieldList): void => {
+  const hash = fingerprint(block, start, end);
+  if (hash === last.hash) {
+    last.bytes = copyOfBytes(block, start, end);
+    last.list = list;
+  } else last.hash = hash;
+};
 
 /** `later`: the reason of another part of the same block, or ''. What loses the connection outweighs the rest. */
 const decodingProblem = (reason: string, later = ''): HeadProblem => {

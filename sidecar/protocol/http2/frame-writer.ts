@@ -1,4 +1,4 @@
-import type { FieldList } from '../head.ts';
+import { type FieldList, NO_FIELDS } from '../head.ts';
 import type { Outbox } from '../outbox.ts';
 import { encodeVolatile, volatileBytes } from './encode-head.ts';
 import {
@@ -20,6 +20,9 @@ export class FrameWriter {
   private readonly outbox: Outbox;
   /** Of the dynamic table's size: none is due, one is, or it has gone out. */
   private tableUpdate: 'none' | 'due' | 'sent' = 'none';
+  /** The volatile fields that were written last, and their encoding from the second time on: answers often have the same ones again. */
+  private last: FieldList = NO_FIELDS;
+  private lastBytes: Uint8Array | undefined = undefined;
 
   constructor(outbox: Outbox) {
     this.outbox = outbox;
@@ -41,16 +44,30 @@ export class FrameWriter {
       this.tableUpdate = 'sent';
       return this.headers(streamId, Buffer.concat([NO_TABLE, block]), volatile, end);
     }
-    const bound = block.length + volatileBytes(volatile);
+    const known = volatile === this.last ? this.lastBytes : undefined;
+    const bound = block.length + (known === undefined ? volatileBytes(volatile) : known.length);
     const endFlag = end ? FLAG.END_STREAM : 0;
     if (bound > MAX_FRAME_BYTES) return this.longHeaders(streamId, block, volatile, endFlag);
     const at = this.outbox.reserve(FRAME_HEADER_BYTES + bound);
     const out = this.outbox.block;
     const body = at + FRAME_HEADER_BYTES;
     out.set(block, body);
-    const finish = encodeVolatile(out, body + block.length, volatile);
+    const split = body + block.length;
+    let finish = split;
+    if (known === undefined) finish = this.encode(out, split, volatile);
+    else {
+      out.set(known, split);
+      finish += known.length;
+    }
     writeFrameHeader(out, at, finish - body, FRAME.HEADERS, FLAG.END_HEADERS | endFlag, streamId);
     this.outbox.advance(finish);
+  }
+
+  private encode(out: Buffer, at: number, volatile: FieldList): number {
+    const finish = encodeVolatile(out, at, volatile);
+    this.lastBytes = volatile === this.last ? new Uint8Array(out.subarray(at, finish)) : undefined;
+    this.last = volatile;
+    return finish;
   }
 
   private longHeaders(streamId: number, block: Buffer, volatile: FieldList, endFlag: number): void {

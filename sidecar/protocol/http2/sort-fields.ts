@@ -2,9 +2,15 @@ import { VOLATILE } from '../head.ts';
 import { isReserved } from '../reserved-fields.ts';
 import { fieldProblem } from './check-fields.ts';
 
-const CONTENT_LENGTH = /^[0-9]{1,15}$/;
-
-export const isContentLength = (value: string): boolean => CONTENT_LENGTH.test(value);
+/** One to fifteen decimal digits. */
+export const isContentLength = (value: string): boolean => {
+  const { length } = value;
+  for (let i = 0; i < length; i++) {
+    const digit = value.charCodeAt(i) - 48;
+    if (digit < 0 || digit > 9) return false;
+  }
+  return length > 0 && length <= 15;
+};
 
 /** Which of the reserved names are taken; the others are dropped. */
 export type Allowed = (name: string) => boolean;

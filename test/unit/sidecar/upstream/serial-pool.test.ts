@@ -57,18 +57,19 @@ t.test('a request waits for its connection, and the next one uses it again', t =
   t.end();
 });
 
-t.test('the connection that was used last is used next', t => {
+t.test('the connection that was used last is used next', async t => {
   const { send, dials } = start();
   send();
   send();
   const [one, two] = [dials.connect(), dials.connect()];
+  await turns();
   one.answer(OK);
   two.answer(OK);
   one.written = two.written = '';
   send();
+  await turns();
   t.equal(one.written, '');
   t.match(two.written, /^GET/);
-  t.end();
 });
 
 t.test('each request in flight has a connection of its own, up to the limit, and the rest wait in line', t => {
