@@ -27,6 +27,7 @@ export class Contest implements AsyncDisposable {
   readonly #pairs = new Map<Peer, RunningPair>();
   readonly #samples = new Map<PeerName, Sample[]>();
   readonly #skipped: string[] = [];
+  #rounds = 0;
 
   constructor(options: ContestOptions) {
     this.#options = options;
@@ -36,9 +37,11 @@ export class Contest implements AsyncDisposable {
     );
   }
 
-  /** Each peer once, in turn. */
+  /** Each peer once, in turn; who begins changes from round to round, because it makes a difference what ran before. */
   async round(run: Pick<Run, 'seconds' | 'warmUpSeconds' | 'directory' | 'children'>): Promise<void> {
-    for (const peer of this.#entrants) {
+    const entrants = [...this.#entrants];
+    const first = this.#rounds++ % Math.max(1, entrants.length);
+    for (const peer of [...entrants.slice(first), ...entrants.slice(0, first)]) {
       const pair = await this.#pair(peer);
       if (pair === undefined) continue;
       const warm = this.#samples.has(peer.name) && !this.#options.workload.freshPair;

@@ -1,6 +1,7 @@
 /** The positive control: before anything is measured, one request must reach the app and bring back its exact answer. */
 import { connect } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
+import { setTimeout } from 'node:timers/promises';
 import { type RunningApp, SMALL_BODY } from '../apps/app.ts';
 import { GRPC_MESSAGE, GRPC_PATH } from '../apps/grpc-message.ts';
 import { readThriftFrames, thriftCall, thriftReply } from '../apps/thrift-message.ts';
@@ -104,9 +105,24 @@ const ask = async (protocol: AppProtocol, port: number): Promise<Answer> => {
   }
 };
 
+const QUIET_MS = 50;
+const MAX_WAITS = 40;
+
+/** What the app has counted once nobody asks it any more: a load generator that stops leaves requests behind. */
+const settledCount = async (app: RunningApp): Promise<number> => {
+  let count = await app.count();
+  for (let i = 0; i < MAX_WAITS; i++) {
+    await setTimeout(QUIET_MS);
+    const now = await app.count();
+    if (now === count) break;
+    count = now;
+  }
+  return count;
+};
+
 /** @throws with a sentence when the answer or the app's count is not what it should be. */
 export const control = async (app: RunningApp, port: number): Promise<void> => {
-  const before = await app.count();
+  const before = await settledCount(app);
   const { fault, body } = await ask(app.protocol, port);
   const counted = (await app.count()) - before;
   if (fault) throw new Error(`the control request got ${fault}`);
