@@ -74,3 +74,21 @@ t.test('status, and whether the connection lives on', t => {
   t.same(response(head('HTTP/1.0 200 OK', 'Connection: keep-alive')), [200, true]);
   t.end();
 });
+
+t.test('an answer that comes again within a second gives the same list, and another one its own', t => {
+  const heads = new Http1ResponseHeads();
+  const text = (length: string, date: string): string => ok('Server: x', `Date: ${date}`, `Content-Length: ${length}`);
+  const read = (length: string, date: string, body = ''): readonly string[] => {
+    const response = decoded(heads, text(length, date) + body);
+    t.same(response.volatile, ['date', date, 'content-length', length]);
+    t.equal(response.contentLength, Number(length));
+    t.equal(response.bytes, text(length, date).length);
+    return response.volatile;
+  };
+  for (let i = 0; i < 3; i++) decoded(heads, text('5', 'now'));
+  t.equal(read('5', 'now', 'hello'), read('5', 'now', 'world'));
+  t.not(read('50', 'now'), read('5', 'now'));
+  t.not(read('5', 'now'), read('5', 'later'));
+  t.equal(read('5', 'later'), read('5', 'later', '\r\n\r\n'));
+  t.end();
+});

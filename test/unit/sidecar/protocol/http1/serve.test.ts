@@ -575,3 +575,49 @@ t.test('bytes read by the detection come first', async t => {
   await client.until(received => received.endsWith('hello'));
   t.equal(server.requests[0]?.head.path, '/pushed');
 });
+
+t.test('answers with the same head and fields are written for each request as it asks for them', async t => {
+  const head = new ResponseHead(200, new Fields(['server', 'x']));
+  const volatile = ['content-length', '2'];
+  const server = await RecordingServer.start(t, {
+    onRequest: ({ downstream }) => {
+      downstream.sendHead(head, volatile, false);
+      downstream.sendData(Buffer.from('ok'), true);
+    },
+  });
+  const request = (line: string, ...fields: string[]): string => [line, 'Host: a', ...fields, '', ''].join('\r\n');
+  const answer = (...fields: string[]): string =>
+    ['HTTP/1.1 200 OK', 'server: x', 'content-length: 2', ...fields, '', ''].join('\r\n');
+  const asked =
+    request('GET / HTTP/1.1').repeat(2) +
+    request('HEAD / HTTP/1.1').repeat(2) +
+    request('GET / HTTP/1.0', 'Connection: keep-alive').repeat(2) +
+    request('GET / HTTP/1.1') +
+    request('GET / HTTP/1.1', 'Connection: close');
+  t.equal(
+    await sendRaw(server.port, asked),
+    `${answer()}ok`.repeat(2) +
+      answer().repeat(2) +
+      `${answer('connection: keep-alive')}ok`.repeat(2) +
+      `${answer()}ok` +
+      `${answer('connection: close')}ok`,
+  );
+});
+
+t.test('the answers of one turn are one write, and none is lost when the client leaves', async t => {
+  const server = await RecordingServer.start(t, { onRequest: hello });
+  await using client = new RawConnection(server.port);
+  let writes = 0;
+  client.write(GET);
+  await client.until(received => received.endsWith('hello'));
+  const socket = server.sockets[0]!;
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  socket.write = (...args: unknown[]) => {
+    writes++;
+    return write(...args);
+  };
+  client.write(GET.repeat(20));
+  await client.until(received => received.split('hello').length === 22);
+  t.ok(writes < 10, `${writes} writes for 20 answers`);
+  t.equal((await sendRaw(server.port, GET.repeat(3) + CLOSE)).split('hello').length, 5);
+});

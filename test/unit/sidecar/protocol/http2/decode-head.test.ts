@@ -352,3 +352,51 @@ t.test('more prefixes than are kept push each other out, and nothing breaks', t 
   }
   t.end();
 });
+
+t.test('an answer whose volatile fields come again gives the same list; other bytes and a changed table do not', t => {
+  const reader = responses();
+  const prefix = encodeFields([':status', '200', 'server', 'x']);
+  const answer = (date: string): readonly string[] => {
+    t.equal(read(reader, Buffer.concat([prefix, tailOf(['date', date, 'content-length', '5'])])), undefined);
+    t.same(reader.volatile, ['date', date, 'content-length', '5']);
+    t.equal(reader.head?.status, 200);
+    return reader.volatile;
+  };
+  for (let i = 0; i < 3; i++) answer('now');
+  t.equal(answer('now'), answer('now'));
+  const later = answer('1 s on');
+  t.not(answer('1 s on'), later, 'kept from the second time on');
+  t.equal(answer('1 s on'), answer('1 s on'));
+  t.not(answer('now'), answer('now'));
+  const kept = answer('now');
+  read(reader, Buffer.concat([encodeFields([':status', '204']), inserting(['a', 'b'])]));
+  t.not(answer('now'), kept, 'the table has changed');
+  t.end();
+});
+
+t.test('what is wrong with a tail is found each time that it comes', t => {
+  const reader = responses();
+  const prefix = encodeFields([':status', '200']);
+  for (let i = 0; i < 4; i++) {
+    t.match(read(reader, Buffer.concat([prefix, tailOf(['content-length', '5', 'content-length', '6'])])), {
+      kind: 'malformed',
+      detail: 'content_length',
+    });
+    t.match(read(reader, Buffer.concat([prefix, tailOf(['date', 'x']), Buffer.from([0x80])])), {
+      kind: 'compression',
+      detail: 'index_zero',
+    });
+  }
+  t.end();
+});
+
+t.test('requests have their own volatile fields each time', t => {
+  const reader = requests();
+  const block = Buffer.concat([encodeFields(GET), tailOf(['x-request-id', 'the same'])]);
+  const lists = Array.from({ length: 5 }, () => {
+    read(reader, block);
+    return reader.volatile;
+  });
+  t.equal(new Set(lists).size, 5);
+  t.end();
+});
