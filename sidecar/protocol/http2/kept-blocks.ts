@@ -78,7 +78,7 @@ export class KeptBlocks<Derived> {
     }
     if (this.size >= this.maxEntries) this.clear();
     if (this.size * 2 >= this.slots.length) this.grow();
-    this.place({ hash, bytes: copyOfBytes(block, start, end), derived });
+    if (!this.place({ hash, bytes: copyOfBytes(block, start, end), derived })) this.clear();
   }
 
   clear(): void {
@@ -86,6 +86,7 @@ export class KeptBlocks<Derived> {
     this.size = 0;
   }
 
+  /** What finds no place in the larger table is forgotten. */
   private grow(): void {
     const { slots } = this;
     const length = Math.max(FIRST_SLOTS, slots.length * 2);
@@ -94,15 +95,16 @@ export class KeptBlocks<Derived> {
     for (const kept of slots) if (kept !== undefined) this.place(kept);
   }
 
-  private place(kept: Kept<Derived>): void {
+  /** False: the slots where it would be looked for are taken. */
+  private place(kept: Kept<Derived>): boolean {
     const { slots } = this;
     for (let i = 0; i < MAX_PROBES; i++) {
       const slot = (kept.hash + i) & (slots.length - 1);
       if (slots[slot] !== undefined) continue;
       slots[slot] = kept;
       this.size++;
-      return;
+      return true;
     }
-    this.clear();
+    return false;
   }
 }

@@ -80,6 +80,27 @@ t.test('blocks that were made to fall together are never mixed up, and cost a bo
   t.end();
 });
 
+t.test('a table that is crowded again and again, also while it grows, goes on as before', t => {
+  const crowd: Buffer[] = [];
+  for (let i = 0; crowd.length < 300; i++) {
+    const block = bytes(`crowd ${i}`);
+    if ((fingerprint(block, 0, block.length) & 63) < 6) crowd.push(block);
+  }
+  const table = new KeptBlocks<string>(200);
+  for (let round = 0; round < 3; round++)
+    for (const block of crowd) {
+      const text = block.toString();
+      for (let seen = 0; seen < 2; seen++) if (read(table, block, text) !== text) t.fail('another block was found');
+    }
+  const next = bytes('what comes next');
+  const known = (): boolean => {
+    read(table, next, 'next');
+    return get(table, next) === 'next';
+  };
+  t.ok([known(), known(), known()].includes(true));
+  t.end();
+});
+
 t.test('whatever is read in whatever order, a block gives what was derived from it or nothing', t => {
   const block = fc.oneof(
     fc.uint8Array({ maxLength: 12 }),
