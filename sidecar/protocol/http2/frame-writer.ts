@@ -10,6 +10,7 @@ import {
   writeFrameHeader,
   writeUint32,
 } from './frames.ts';
+import { copyOfBytes } from './kept-blocks.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** A dynamic table size update to 0 (RFC 7541 §6.3). */
@@ -65,7 +66,7 @@ export class FrameWriter {
 
   private encode(out: Buffer, at: number, volatile: FieldList): number {
     const finish = encodeVolatile(out, at, volatile);
-    this.lastBytes = volatile === this.last ? new Uint8Array(out.subarray(at, finish)) : undefined;
+    this.lastBytes = volatile === this.last ? copyOfBytes(out, at, finish) : undefined;
     this.last = volatile;
     return finish;
   }
